@@ -1,0 +1,72 @@
+// The few lines of script that are ours. Every page works without them.
+(() => {
+  'use strict'
+  const on = (type, then) => document.addEventListener(type, then)
+
+  // A <button data-insert="{client_first_name}" data-insert-into="message"> puts its text where the cursor stands.
+  // execCommand is the only way that keeps the field's undo history.
+  on('click', event => {
+    const button = event.target.closest('[data-insert]')
+    const field = button && document.getElementById(button.dataset.insertInto)
+    if (!field) return
+    event.preventDefault()
+    field.focus()
+    if (!document.execCommand('insertText', false, button.dataset.insert)) {
+      field.setRangeText(button.dataset.insert, field.selectionStart, field.selectionEnd, 'end')
+      field.dispatchEvent(new Event('input', { bubbles: true }))
+    }
+  })
+
+  // <input type="checkbox" data-select-all="on"> ticks every enabled checkbox of that name in its form. Each one
+  // that moves says so by its own change event would mean 25 requests: one on the last is enough, as a form posts whole.
+  const boxes = all => [...all.form.elements].filter(box => box.name === all.dataset.selectAll && !box.disabled)
+  const sumUp = all => {
+    const some = boxes(all), ticked = some.filter(box => box.checked).length
+    all.disabled = !some.length
+    all.checked = some.length > 0 && ticked === some.length
+    all.indeterminate = ticked > 0 && ticked < some.length
+  }
+  const sumUpAll = () => document.querySelectorAll('[data-select-all]').forEach(sumUp)
+  on('change', event => {
+    const all = event.target
+    if (!all.matches('[data-select-all]')) return sumUpAll()
+    const changed = boxes(all).filter(box => box.checked !== all.checked)
+    changed.forEach(box => { box.checked = all.checked })
+    changed.at(-1)?.dispatchEvent(new Event('change', { bubbles: true }))
+  })
+
+  // An autosave's answer carries the header  HX-Trigger: {"questions":{"asked":["id"],"notAsked":["id"]}}
+  // which htmx turns into an event on the form: questions that no longer apply disappear and are not submitted.
+  on('questions', event => {
+    const show = (ids, asked) => (ids || []).forEach(id => {
+      const question = document.querySelector(`[data-question="${CSS.escape(id)}"]`)
+      if (!question) return
+      question.hidden = !asked
+      question.querySelectorAll('input, select, textarea').forEach(field => { field.disabled = !asked })
+    })
+    show(event.detail.asked, true)
+    show(event.detail.notAsked, false)
+  })
+
+  // <form data-warn-unsaved>: leaving asks first, but only while something typed there has not been saved.
+  let unsaved = new Set()
+  on('input', event => { const form = event.target.closest('form[data-warn-unsaved]'); if (form) unsaved.add(form) })
+  on('submit', event => { if (!event.defaultPrevented) unsaved.delete(event.target) })
+  on('htmx:before:request', event => { event.target.closest && unsaved.delete(event.target.closest('form')) })
+  on('htmx:error', event => { const form = event.target.closest?.('form[data-warn-unsaved]'); if (form) unsaved.add(form) })
+  addEventListener('beforeunload', event => { if ([...unsaved].some(form => form.isConnected)) event.preventDefault() })
+
+  // The account menu closes by Escape and by a click elsewhere.
+  const closeMenus = except => document.querySelectorAll('details.account[open]').forEach(menu => { if (menu !== except) menu.open = false })
+  on('click', event => closeMenus(event.target.closest('details.account')))
+  on('keydown', event => {
+    const menu = event.key === 'Escape' && event.target.closest('details.account[open]')
+    if (menu) { menu.open = false; menu.querySelector('summary').focus() }
+  })
+
+  // Nothing that arrives in a fragment may bring a script.
+  on('htmx:before:swap', event => event.detail.tasks?.forEach(task =>
+    task.fragment?.querySelectorAll?.('script').forEach(script => script.remove())))
+  on('htmx:after:swap', sumUpAll)
+  sumUpAll()
+})()
