@@ -1,0 +1,216 @@
+package db
+
+import (
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/google/uuid"
+	"golang.org/x/text/cases"
+	"golang.org/x/text/runes"
+	"golang.org/x/text/transform"
+	"golang.org/x/text/unicode/norm"
+)
+
+// Client is somebody whom the practice treats.
+type Client struct {
+	ID            int64
+	PublicID      string
+	FirstName     string // legal
+	LastName      string
+	PreferredName string
+	DateOfBirth   string // YYYY-MM-DD, or empty
+	Phone         string
+	Email         Email // zero: none on file
+	CreatedAt     time.Time
+	Portal        Portal
+}
+
+// Name is what the practice calls the client: the preferred name, or else the first.
+func (c Client) Name() string {
+	if c.PreferredName != "" {
+		return c.PreferredName
+	}
+	return c.FirstName
+}
+
+// ListName is the client's name as lists order it.
+func (c Client) ListName() string { return c.LastName + ", " + c.FirstName }
+
+const clientColumns = `c.id, c.public_id, c.first_name, c.last_name, c.preferred_name, c.date_of_birth, c.phone,
+	e.email, e.canonical, c.created_at, ` + portalColumns + `
+	FROM clients c LEFT JOIN email_addresses e ON e.client_id = c.id AND e.pending = 0 ` + portalJoins
+
+func readClient(s scanner) (c Client, err error) {
+	p := &c.Portal
+	err = s.Scan(&c.ID, &c.PublicID, &c.FirstName, &c.LastName, &c.PreferredName, &c.DateOfBirth, &c.Phone,
+		textScan{&c.Email.typed}, textScan{&c.Email.canonical}, timeScan{&c.CreatedAt},
+		timeScan{&p.OffAt}, timeScan{&p.AccountAt}, textScan{&p.Invitation}, timeScan{&p.SentAt}, timeScan{&p.ExpiresAt},
+		timeScan{&p.UsedAt}, timeScan{&p.EndedAt}, textScan{(*string)(&p.Letter)}, textScan{&p.Reply})
+	p.hasEmail = !c.Email.IsZero()
+	return c, err
+}
+
+// Client finds a client within reach by public id.
+func (tx *Tx) Client(reach Reach, publicID string) (Client, error) {
+	return tx.clientWhere(reach, "c.public_id = ?", publicID)
+}
+
+// ClientByID finds a client within reach by the id that other records hold.
+func (tx *Tx) ClientByID(reach Reach, id int64) (Client, error) {
+	return tx.clientWhere(reach, "c.id = ?", id)
+}
+
+// ClientByEmail finds the client within reach who has this address.
+func (tx *Tx) ClientByEmail(reach Reach, e Email) (Client, error) {
+	return tx.clientWhere(reach, "e.canonical = ?", e.canonical)
+}
+
+func (tx *Tx) clientWhere(reach Reach, where string, args ...any) (Client, error) {
+	c, err := readClient(tx.row("SELECT "+clientColumns+" WHERE "+where+" AND "+reach.holds("c.id"), args...))
+	return c, named(err)
+}
+
+// ClientsByID reads the clients within reach that have these ids, in their order; ids out of reach are left out.
+func (tx *Tx) ClientsByID(reach Reach, ids []int64) ([]Client, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	in := strings.TrimSuffix(strings.Repeat("?,", len(ids)), ",")
+	args := make([]any, len(ids))
+	for i, id := range ids {
+		args[i] = id
+	}
+	found, err := list(tx, readClient, "SELECT "+clientColumns+" WHERE c.id IN ("+in+") AND "+reach.holds("c.id"), args...)
+	if err != nil {
+		return nil, err
+	}
+	byID := make(map[int64]Client, len(found))
+	for _, c := range found {
+		byID[c.ID] = c
+	}
+	ordered := found[:0]
+	for _, id := range ids {
+		if c, ok := byID[id]; ok {
+			ordered = append(ordered, c)
+		}
+	}
+	return ordered, nil
+}
+
+// AddClient adds c with its address, and fills in its ids. ErrEmailTaken when somebody has the address.
+func (tx *Tx) AddClient(c *Client) (err error) {
+	change, err := tx.nextChange()
+	if err != nil {
+		return err
+	}
+	c.PublicID, c.CreatedAt = uuid.NewString(), tx.now
+	c.ID, err = tx.insert(`INSERT INTO clients (public_id, first_name, last_name, preferred_name, date_of_birth, phone, sort_key, search, changed, created_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		c.PublicID, c.FirstName, c.LastName, c.PreferredName, c.DateOfBirth, c.Phone, sortKey(*c), searchText(*c), change, ms(tx.now))
+	if err != nil {
+		return err
+	}
+	return tx.setClientEmail(c.ID, c.Email)
+}
+
+// ChangeClient keeps c's names, date of birth, phone and address. ErrEmailTaken when somebody else has the address.
+func (tx *Tx) ChangeClient(c Client) error {
+	change, err := tx.nextChange()
+	if err != nil {
+		return err
+	}
+	_, err = tx.exec(`UPDATE clients SET first_name = ?, last_name = ?, preferred_name = ?, date_of_birth = ?, phone = ?, sort_key = ?, search = ?, changed = ?
+		WHERE id = ?`, c.FirstName, c.LastName, c.PreferredName, c.DateOfBirth, c.Phone, sortKey(c), searchText(c), change, c.ID)
+	if err != nil {
+		return err
+	}
+	return tx.setClientEmail(c.ID, c.Email)
+}
+
+func (tx *Tx) setClientEmail(clientID int64, e Email) error {
+	if _, err := tx.exec("DELETE FROM email_addresses WHERE client_id = ? AND pending = 0", clientID); err != nil || e.IsZero() {
+		return err
+	}
+	_, err := tx.exec("INSERT INTO email_addresses (canonical, email, client_id) VALUES (?, ?, ?)", e.canonical, e.typed, clientID)
+	return named(err)
+}
+
+// nextChange takes this transaction's value of the client change counter.
+func (tx *Tx) nextChange() (int64, error) {
+	if tx.change != 0 {
+		return tx.change, nil
+	}
+	err := tx.row("UPDATE client_changes SET value = value + 1 RETURNING value").Scan(&tx.change)
+	return tx.change, err
+}
+
+func sortKey(c Client) string { return SearchFold(c.LastName) + "\x1f" + SearchFold(c.FirstName) }
+
+func searchText(c Client) string {
+	return SearchFold(c.FirstName + " " + c.LastName + " " + c.PreferredName + " " + c.Email.String())
+}
+
+// SearchFold makes texts that people would search for alike equal: no marks, no case, no line breaks.
+func SearchFold(s string) string {
+	for i := 0; ; i++ {
+		if i == len(s) {
+			return strings.ToLower(s) // plain ASCII
+		}
+		if s[i] >= 0x80 || s[i] < ' ' {
+			break
+		}
+	}
+	t := transform.Chain(norm.NFKD, runes.Remove(runes.In(unicode.Mn)), runes.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}), cases.Fold(), norm.NFC)
+	folded, _, err := transform.String(t, s)
+	if err != nil {
+		return strings.ToLower(s)
+	}
+	return folded
+}
+
+// TurnPortal turns a client's portal access off or on.
+func (tx *Tx) TurnPortal(clientID int64, on bool) error {
+	var off time.Time
+	if !on {
+		off = tx.now
+	}
+	_, err := tx.exec("UPDATE clients SET portal_off_at = ? WHERE id = ?", ms(off), clientID)
+	return err
+}
+
+// SearchClients finds a page of the clients within reach whose name or address has every word of the query in it, ordered
+// by last name, first name, and counts them all.
+func (tx *Tx) SearchClients(reach Reach, query string, offset, limit int) ([]Client, int, error) {
+	words := strings.Fields(SearchFold(query))
+	if reach.kind == reachEverybody {
+		ids, total, err := tx.searchEverybody(words, offset, limit)
+		if err != nil {
+			return nil, 0, err
+		}
+		clients, err := tx.ClientsByID(reach, ids)
+		return clients, total, err
+	}
+	where, args := matching(reach, words)
+	var total int
+	if err := tx.row("SELECT count(*) FROM clients c WHERE "+where, args...).Scan(&total); err != nil {
+		return nil, 0, err
+	}
+	clients, err := list(tx, readClient, "SELECT "+clientColumns+" WHERE "+where+" ORDER BY c.sort_key, c.id LIMIT ? OFFSET ?", append(args, limit, offset)...)
+	return clients, total, err
+}
+
+// matching is the search's condition in SQL.
+func matching(reach Reach, words []string) (string, []any) {
+	where, args := reach.holds("c.id"), []any{}
+	for _, w := range words {
+		where += " AND instr(c.search, ?) > 0"
+		args = append(args, w)
+	}
+	return where, args
+}

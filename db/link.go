@@ -1,0 +1,89 @@
+package db
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"time"
+)
+
+// Purpose is what a link in a mail lets its reader do.
+type Purpose string
+
+const (
+	LinkJoin        Purpose = "join"         // a client makes a portal account
+	LinkJoinStaff   Purpose = "join staff"   // a new staff member chooses a password
+	LinkNewPassword Purpose = "new password" // somebody forgot theirs
+)
+
+// Link is a secret in a mail to a client or a staff member. Only a hash of its token is kept.
+type Link struct {
+	ID        int64
+	Purpose   Purpose
+	ClientID  int64 // one of the two
+	StaffID   int64
+	CreatedAt time.Time
+	ExpiresAt time.Time
+	UsedAt    time.Time
+	EndedAt   time.Time // revoked, or replaced by a newer one
+}
+
+// Live tells that the link still opens at a time.
+func (l Link) Live(now time.Time) bool {
+	return l.UsedAt.IsZero() && l.EndedAt.IsZero() && now.Before(l.ExpiresAt)
+}
+
+// AddLink makes a link that replaces every other of the same purpose for the same person, and fills in its id.
+func (tx *Tx) AddLink(l *Link) (err error) {
+	if err := tx.EndLinks(l.Purpose, l.ClientID, l.StaffID); err != nil {
+		return err
+	}
+	nonce := make([]byte, 16)
+	rand.Read(nonce)
+	keyID := tx.db.keys.current
+	token, err := tx.db.keys.token(keyID, string(l.Purpose), nonce)
+	if err != nil {
+		return err
+	}
+	l.CreatedAt = tx.now
+	l.ID, err = tx.insert(`INSERT INTO links (purpose, client_id, staff_id, token_hash, nonce, key_id, created_at, expires_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`, l.Purpose, orNull(l.ClientID), orNull(l.StaffID), tokenHash(token), nonce, keyID, ms(tx.now), ms(l.ExpiresAt))
+	return err
+}
+
+// EndLinks ends the links of one purpose that a client or a staff member still holds.
+func (tx *Tx) EndLinks(purpose Purpose, clientID, staffID int64) error {
+	_, err := tx.exec("UPDATE links SET ended_at = ? WHERE purpose = ? AND (client_id = ? OR staff_id = ?) AND used_at IS NULL AND ended_at IS NULL",
+		ms(tx.now), purpose, clientID, staffID)
+	return err
+}
+
+// LinkToken derives the token that a letter carries. Only the worker asks, for a letter on its way out.
+func (tx *Tx) LinkToken(linkID int64) (string, error) {
+	var keyID, purpose string
+	var nonce []byte
+	if err := tx.row("SELECT key_id, purpose, nonce FROM links WHERE id = ?", linkID).Scan(&keyID, &purpose, &nonce); err != nil {
+		return "", named(err)
+	}
+	return tx.db.keys.token(keyID, purpose, nonce)
+}
+
+// LinkByToken finds a link, live or not, by the token that a reader brought.
+func (tx *Tx) LinkByToken(token string) (l Link, err error) {
+	err = tx.row("SELECT id, purpose, client_id, staff_id, created_at, expires_at, used_at, ended_at FROM links WHERE token_hash = ?", tokenHash(token)).
+		Scan(&l.ID, &l.Purpose, idScan{&l.ClientID}, idScan{&l.StaffID}, timeScan{&l.CreatedAt}, timeScan{&l.ExpiresAt}, timeScan{&l.UsedAt}, timeScan{&l.EndedAt})
+	return l, named(err)
+}
+
+// UseLink spends a live link; ErrNotFound when it was spent, ended or expired meanwhile.
+func (tx *Tx) UseLink(id int64) error {
+	n, err := tx.exec("UPDATE links SET used_at = ? WHERE id = ? AND used_at IS NULL AND ended_at IS NULL AND expires_at > ?", ms(tx.now), id, ms(tx.now))
+	if err == nil && n == 0 {
+		return ErrNotFound
+	}
+	return err
+}
+
+func tokenHash(token string) []byte {
+	h := sha256.Sum256([]byte(token))
+	return h[:]
+}

@@ -1,0 +1,78 @@
+package db
+
+import "time"
+
+// PortalState is where a client stands with the portal. It is derived from what happened, never kept.
+type PortalState string
+
+const (
+	PortalNoEmail     PortalState = "No email"
+	PortalNotInvited  PortalState = "Not invited"
+	PortalQueued      PortalState = "Invitation queued"
+	PortalInvited     PortalState = "Invited"
+	PortalCouldntSend PortalState = "Couldn't be sent"
+	PortalExpired     PortalState = "Invitation expired"
+	PortalActive      PortalState = "Active"
+	PortalOff         PortalState = "Turned off"
+)
+
+// Portal is what happened between a client and the portal: the account, and the latest invitation with its letter.
+type Portal struct {
+	OffAt      time.Time // an administrator turned it off
+	AccountAt  time.Time // the client joined
+	Invitation string    // public id of the latest; empty: never invited
+	SentAt     time.Time
+	ExpiresAt  time.Time
+	UsedAt     time.Time
+	EndedAt    time.Time // revoked or replaced
+	Letter     LetterState
+	Reply      string // why the letter stopped, in the relay's words or ours
+
+	hasEmail bool
+}
+
+const portalColumns = `c.portal_off_at, p.created_at, i.public_id, i.sent_at, k.expires_at, k.used_at, k.ended_at, t.state, t.reply`
+
+const portalJoins = `LEFT JOIN portal_accounts p ON p.client_id = c.id
+	LEFT JOIN invitations i ON i.id = (SELECT max(id) FROM invitations WHERE client_id = c.id)
+	LEFT JOIN links k ON k.id = i.link_id
+	LEFT JOIN letters t ON t.id = (SELECT max(id) FROM letters WHERE invitation_id = i.id) `
+
+// State derives the portal state at a time.
+func (p Portal) State(now time.Time) PortalState {
+	switch {
+	case !p.OffAt.IsZero():
+		return PortalOff
+	case !p.AccountAt.IsZero():
+		return PortalActive
+	case !p.hasEmail:
+		return PortalNoEmail
+	case p.Invitation == "" || !p.EndedAt.IsZero():
+		return PortalNotInvited
+	case p.Letter == LetterFailed || p.Letter == LetterNeedsAttention:
+		return PortalCouldntSend
+	case !now.Before(p.ExpiresAt):
+		return PortalExpired
+	case p.Letter == LetterAccepted:
+		return PortalInvited
+	case p.Letter == LetterCancelled:
+		return PortalNotInvited
+	}
+	return PortalQueued
+}
+
+// HasAccount tells that the client joined the portal, whether or not access is turned off now.
+func (p Portal) HasAccount() bool { return !p.AccountAt.IsZero() }
+
+// SetPortalPassword makes a client's login, or gives it a new password.
+func (tx *Tx) SetPortalPassword(clientID int64, hash string) error {
+	_, err := tx.exec(`INSERT INTO portal_accounts (client_id, password_hash, created_at) VALUES (?, ?, ?)
+		ON CONFLICT (client_id) DO UPDATE SET password_hash = excluded.password_hash`, clientID, hash, ms(tx.now))
+	return err
+}
+
+// PortalPassword returns the hash of a client's password; ErrNotFound when they have no account.
+func (tx *Tx) PortalPassword(clientID int64) (hash string, err error) {
+	err = tx.row("SELECT password_hash FROM portal_accounts WHERE client_id = ?", clientID).Scan(&hash)
+	return hash, named(err)
+}

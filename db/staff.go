@@ -1,0 +1,157 @@
+package db
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// Role is a staff member's kind of work.
+type Role string
+
+const (
+	RoleAdministrator Role = "administrator"
+	RoleTherapist     Role = "therapist"
+	RoleStaff         Role = "staff"
+)
+
+// Permission is a right that an administrator grants to a therapist or other staff.
+type Permission string
+
+const (
+	MayInviteClients Permission = "invite clients"
+	MayEditClients   Permission = "edit clients"
+	MayReadForms     Permission = "read forms"
+)
+
+// StaffMember is somebody who works at the practice.
+type StaffMember struct {
+	ID           int64
+	PublicID     string
+	Name         string
+	Email        Email
+	Role         Role
+	Permissions  []Permission
+	PasswordHash string // empty until they chose one
+	DisabledAt   time.Time
+	CreatedAt    time.Time
+	Clients      int // how many are assigned to them
+}
+
+const staffColumns = `s.id, s.public_id, s.name, e.email, e.canonical, s.role, ifnull(s.password_hash, ''), s.disabled_at, s.created_at,
+	(SELECT count(*) FROM assignments a WHERE a.staff_id = s.id)
+	FROM staff_members s JOIN email_addresses e ON e.staff_id = s.id AND e.pending = 0`
+
+func (tx *Tx) readStaff(s scanner) (m StaffMember, err error) {
+	err = s.Scan(&m.ID, &m.PublicID, &m.Name, &m.Email.typed, &m.Email.canonical, &m.Role, &m.PasswordHash,
+		timeScan{&m.DisabledAt}, timeScan{&m.CreatedAt}, &m.Clients)
+	return m, err
+}
+
+func (tx *Tx) staffWhere(where string, args ...any) (StaffMember, error) {
+	m, err := tx.readStaff(tx.row("SELECT "+staffColumns+" WHERE "+where, args...))
+	if err != nil {
+		return m, named(err)
+	}
+	m.Permissions, err = column[Permission](tx, "SELECT permission FROM permissions WHERE staff_id = ?", m.ID)
+	return m, err
+}
+
+// Staff finds a staff member by public id.
+func (tx *Tx) Staff(publicID string) (StaffMember, error) {
+	return tx.staffWhere("s.public_id = ?", publicID)
+}
+
+// StaffByID finds a staff member by the id that other records hold.
+func (tx *Tx) StaffByID(id int64) (StaffMember, error) { return tx.staffWhere("s.id = ?", id) }
+
+// StaffByEmail finds the staff member who signs in with this address.
+func (tx *Tx) StaffByEmail(e Email) (StaffMember, error) {
+	return tx.staffWhere("e.canonical = ?", e.canonical)
+}
+
+// AllStaff lists everybody, by name.
+func (tx *Tx) AllStaff() ([]StaffMember, error) {
+	all, err := list(tx, tx.readStaff, "SELECT "+staffColumns+" ORDER BY s.disabled_at IS NOT NULL, lower(s.name), s.id")
+	if err != nil {
+		return nil, err
+	}
+	type grant struct {
+		id int64
+		p  Permission
+	}
+	grants, err := list(tx, func(s scanner) (g grant, err error) { err = s.Scan(&g.id, &g.p); return }, "SELECT staff_id, permission FROM permissions")
+	if err != nil {
+		return nil, err
+	}
+	byStaff := map[int64][]Permission{}
+	for _, g := range grants {
+		byStaff[g.id] = append(byStaff[g.id], g.p)
+	}
+	for i := range all {
+		all[i].Permissions = byStaff[all[i].ID]
+	}
+	return all, nil
+}
+
+// AddStaff adds m with its address and permissions, and fills in its ids. ErrEmailTaken when somebody has the address.
+func (tx *Tx) AddStaff(m *StaffMember) (err error) {
+	m.PublicID, m.CreatedAt = uuid.NewString(), tx.now
+	m.ID, err = tx.insert("INSERT INTO staff_members (public_id, name, role, created_at) VALUES (?, ?, ?, ?)", m.PublicID, m.Name, m.Role, ms(tx.now))
+	if err != nil {
+		return err
+	}
+	if _, err = tx.exec("INSERT INTO email_addresses (canonical, email, staff_id) VALUES (?, ?, ?)", m.Email.canonical, m.Email.typed, m.ID); err != nil {
+		return err
+	}
+	return tx.setPermissions(m.ID, m.Permissions)
+}
+
+// ChangeStaff keeps m's name, role, permissions and whether it is disabled.
+func (tx *Tx) ChangeStaff(m StaffMember) error {
+	if _, err := tx.exec("UPDATE staff_members SET name = ?, role = ?, disabled_at = ? WHERE id = ?", m.Name, m.Role, ms(m.DisabledAt), m.ID); err != nil {
+		return err
+	}
+	return tx.setPermissions(m.ID, m.Permissions)
+}
+
+func (tx *Tx) setPermissions(staffID int64, permissions []Permission) error {
+	if _, err := tx.exec("DELETE FROM permissions WHERE staff_id = ?", staffID); err != nil {
+		return err
+	}
+	for _, p := range permissions {
+		if _, err := tx.exec("INSERT INTO permissions (staff_id, permission) VALUES (?, ?)", staffID, p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// SetStaffPassword keeps the hash of a staff member's new password.
+func (tx *Tx) SetStaffPassword(staffID int64, hash string) error {
+	_, err := tx.exec("UPDATE staff_members SET password_hash = ? WHERE id = ?", hash, staffID)
+	return err
+}
+
+// Administrators counts those who can sign in as one: there must always be one.
+func (tx *Tx) Administrators() (n int, err error) {
+	err = tx.row("SELECT count(*) FROM staff_members WHERE role = 'administrator' AND disabled_at IS NULL").Scan(&n)
+	return n, err
+}
+
+// Assign gives a staff member a client; again is no error.
+func (tx *Tx) Assign(staffID, clientID int64) error {
+	_, err := tx.exec("INSERT INTO assignments (client_id, staff_id) VALUES (?, ?) ON CONFLICT DO NOTHING", clientID, staffID)
+	return err
+}
+
+// Unassign takes a client from a staff member.
+func (tx *Tx) Unassign(staffID, clientID int64) error {
+	_, err := tx.exec("DELETE FROM assignments WHERE client_id = ? AND staff_id = ?", clientID, staffID)
+	return err
+}
+
+// AssignedStaff lists the staff members to whom a client is assigned, by name.
+func (tx *Tx) AssignedStaff(clientID int64) ([]StaffMember, error) {
+	return list(tx, tx.readStaff, "SELECT "+staffColumns+" JOIN assignments x ON x.staff_id = s.id WHERE x.client_id = ? ORDER BY lower(s.name), s.id", clientID)
+}
