@@ -1,0 +1,100 @@
+package handlers
+
+import (
+	"net/url"
+	"time"
+
+	"anteroom/db"
+	"anteroom/practice"
+
+	"github.com/gofiber/fiber/v2"
+)
+
+// audience says who may open a route. Its type carries the actor that the handler needs, so a handler for staff can't be
+// mounted for everybody.
+type audience struct {
+	name    string
+	handler fiber.Handler
+}
+
+// anyone may open the route.
+func (s *Site) anyone(h fiber.Handler) audience { return audience{"anyone", h} }
+
+// staff members who are signed in may.
+func (s *Site) staff(h func(*fiber.Ctx, practice.Staff) error) audience {
+	return audience{"staff", func(c *fiber.Ctx) error {
+		if by, ok := actor(c).Staff(); ok {
+			return h(c, by)
+		}
+		return s.refuse(c)
+	}}
+}
+
+// administrator: only administrators may.
+func (s *Site) administrator(h func(*fiber.Ctx, practice.Administrator) error) audience {
+	return audience{"administrator", func(c *fiber.Ctx) error {
+		if by, ok := actor(c).Administrator(); ok {
+			return h(c, by)
+		}
+		if _, ok := actor(c).Staff(); ok {
+			return practice.ErrNotAllowed
+		}
+		return s.refuse(c)
+	}}
+}
+
+// client: clients who are signed in to the portal may.
+func (s *Site) client(h func(*fiber.Ctx, practice.Client) error) audience {
+	return audience{"client", func(c *fiber.Ctx) error {
+		if by, ok := actor(c).Client(); ok {
+			return h(c, by)
+		}
+		return s.refuse(c)
+	}}
+}
+
+// refuse asks who is not signed in to do so; for somebody who is, the page is not there.
+func (s *Site) refuse(c *fiber.Ctx) error {
+	if !actor(c).Nobody() {
+		return practice.ErrNotFound
+	}
+	return s.seeOther(c, "/sign-in?next="+url.QueryEscape(c.OriginalURL()))
+}
+
+var roleWords = map[db.Role]string{
+	db.RoleAdministrator: "Administrator",
+	db.RoleTherapist:     "Therapist",
+	db.RoleStaff:         "Staff",
+}
+
+const (
+	sessionCookie = "session"
+	noticeCookie  = "notice"
+	linkCookie    = "link"
+)
+
+// cookies sets and reads the site's cookies: locked to this host where the site is served over https.
+type cookies struct {
+	prefix string
+	secure bool
+}
+
+func newCookies(public *url.URL) cookies {
+	if public.Scheme == "https" {
+		return cookies{prefix: "__Host-", secure: true}
+	}
+	return cookies{}
+}
+
+func (k cookies) get(c *fiber.Ctx, name string) string { return c.Cookies(k.prefix + name) }
+
+// set keeps a value for a while; for 0, until the browser closes.
+func (k cookies) set(c *fiber.Ctx, name, value string, life time.Duration) {
+	c.Cookie(&fiber.Cookie{Name: k.prefix + name, Value: value, Path: "/", MaxAge: int(life.Seconds()), Secure: k.secure,
+		HTTPOnly: true, SameSite: fiber.CookieSameSiteLaxMode, SessionOnly: life == 0})
+}
+
+func (k cookies) clear(c *fiber.Ctx, name string) {
+	c.Cookie(&fiber.Cookie{Name: k.prefix + name, Path: "/", Expires: time.Unix(1, 0), Secure: k.secure, HTTPOnly: true,
+		SameSite: fiber.CookieSameSiteLaxMode})
+}

@@ -1,0 +1,179 @@
+package handlers
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"anteroom/practice"
+	"anteroom/static"
+
+	"github.com/gofiber/fiber/v2"
+)
+
+// Shell is what the frame round every page needs; each page's data embeds it.
+type Shell struct {
+	Title    string
+	Practice string
+	Nav      string // the part of the primary navigation that this page belongs to
+	Side     string // the same of Organization's side menu; empty: no side menu
+	Actor    *ShellActor
+	Notice   string // what the last write did
+	Problem  string
+	Demo     bool
+	MailHeld string
+
+	zone *time.Location
+}
+
+// ShellActor is who looks at the page.
+type ShellActor struct {
+	Name          string
+	Role          string
+	Administrator bool
+	Client        bool
+}
+
+func (s *Site) shell(c *fiber.Ctx, title, nav string) Shell {
+	shell := Shell{Title: title, Nav: nav, Notice: s.takeNotice(c), zone: time.UTC, Demo: s.Demo}
+	if o, err := s.Practice.Organization(c.UserContext()); err == nil {
+		shell.Practice, shell.zone = o.Name, o.TimeZone
+	}
+	if by, ok := actor(c).Staff(); ok {
+		shell.Actor = &ShellActor{Name: by.Name(), Role: roleWords[by.Role()], Administrator: by.Administers()}
+		shell.MailHeld = s.MailHeld
+	} else if by, ok := actor(c).Client(); ok {
+		shell.Actor = &ShellActor{Name: by.Name(), Client: true}
+	}
+	return shell
+}
+
+// organization is the shell of a page under Organization.
+func (s *Site) organization(c *fiber.Ctx, title, side string) Shell {
+	shell := s.shell(c, title, "organization")
+	shell.Side = side
+	return shell
+}
+
+// When is a time as staff and clients read it: in the practice's time zone.
+func (s Shell) When(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.In(s.zone).Format("Jan 2, 2006, 3:04 PM")
+}
+
+// Day is a date as they read it, in the practice's time zone.
+func (s Shell) Day(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.In(s.zone).Format("Jan 2, 2006")
+}
+
+// Machine is a time for <time datetime>.
+func (s Shell) Machine(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+func (s *Site) templateFuncs() map[string]any {
+	return map[string]any{
+		"asset": static.URL,
+		"plural": func(n int, one, many string) string {
+			if n == 1 {
+				return "1 " + one
+			}
+			return thousands(n) + " " + many
+		},
+		"thousands": thousands,
+		"slug":      func(s any) string { return slug(fmt.Sprint(s)) },
+		"date":      writtenDate,
+		"lower":     strings.ToLower,
+	}
+}
+
+// thousands writes 12345 as 12,345.
+func thousands(n int) string {
+	s := fmt.Sprint(n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+// slug is the name by which the stylesheet knows a state.
+func slug(s string) string {
+	return strings.ReplaceAll(strings.ReplaceAll(strings.ToLower(s), "couldn't", "could-not"), " ", "-")
+}
+
+// writtenDate writes YYYY-MM-DD as Jan 2, 2006.
+func writtenDate(s string) string {
+	t, err := time.Parse(time.DateOnly, s)
+	if err != nil {
+		return s
+	}
+	return t.Format("Jan 2, 2006")
+}
+
+// partly tells that the request came from a part of a page, which htmx will put the answer into.
+func partly(c *fiber.Ctx) bool { return c.Get("HX-Request") != "" }
+
+// polls tells that a page asked by itself, not a person.
+func polls(c *fiber.Ctx) bool { return c.Get("HX-Trigger-Name") == "poll" || c.Query("poll") != "" }
+
+// render answers with a page, or with the fragment of it that was asked for.
+func (s *Site) render(c *fiber.Ctx, page, fragment string, data any) error {
+	if partly(c) && fragment != "" {
+		return c.Render(fragment, data)
+	}
+	return c.Render(page, data)
+}
+
+// seeOther sends the browser on to another page after a write.
+func (s *Site) seeOther(c *fiber.Ctx, path string) error {
+	if partly(c) {
+		c.Set("HX-Redirect", path)
+		return c.SendStatus(fiber.StatusNoContent)
+	}
+	return c.Redirect(path, fiber.StatusSeeOther)
+}
+
+// invalid returns what is wrong with what was typed; any other error is not the form's to tell.
+func invalid(err error) (practice.Invalid, error) {
+	if v, ok := err.(practice.Invalid); ok {
+		return v, nil
+	}
+	return nil, err
+}
+
+// notices are what pages say after a write; %s is a count.
+var notices = map[string]string{
+	"signed out": "You are signed out.",
+}
+
+// notify has the next page say a notice, with a count where it has room for one.
+func (s *Site) notify(c *fiber.Ctx, notice string, count ...int) {
+	if _, ok := notices[notice]; !ok {
+		panic("no notice " + notice)
+	}
+	value := notice
+	if len(count) > 0 {
+		value += fmt.Sprintf("|%d", count[0])
+	}
+	s.cookie.set(c, noticeCookie, url.QueryEscape(value), time.Minute)
+}
+
+// takeNotice returns the notice that the last write left, once.
+func (s *Site) takeNotice(c *fiber.Ctx) string {
+	value, err := url.QueryUnescape(s.cookie.get(c, noticeCookie))
+	if err != nil || value == "" || partly(c) {
+		return ""
+	}
+	s.cookie.clear(c, noticeCookie)
+	notice, count, _ := strings.Cut(value, "|")
+	sentence := notices[notice]
+	var n int
+	if fmt.Sscan(count, &n); strings.Contains(sentence, "%s") {
+		return fmt.Sprintf(sentence, thousands(n))
+	}
+	return sentence
+}

@@ -1,0 +1,59 @@
+package handlers
+
+import (
+	"net/url"
+	"strings"
+
+	"anteroom/practice"
+
+	"github.com/gofiber/fiber/v2"
+)
+
+type signInPage struct {
+	Shell
+	Email  string
+	Next   string
+	Errors practice.Invalid
+}
+
+func (s *Site) signInPage(c *fiber.Ctx) error {
+	if !actor(c).Nobody() {
+		return s.home(c)
+	}
+	return c.Render("session/sign_in", signInPage{Shell: s.shell(c, "Sign in", ""), Next: c.Query("next")})
+}
+
+func (s *Site) signIn(c *fiber.Ctx) error {
+	page := signInPage{Email: c.FormValue("email"), Next: c.FormValue("next")}
+	token, who, err := s.Practice.SignIn(c.UserContext(), page.Email, c.FormValue("password"), c.IP())
+	if err != nil {
+		if page.Errors, err = invalid(err); err != nil {
+			return err
+		}
+		page.Shell = s.shell(c, "Sign in", "")
+		return c.Status(fiber.StatusUnprocessableEntity).Render("session/sign_in", page)
+	}
+	s.cookie.set(c, sessionCookie, token, 0)
+	if local(page.Next) {
+		return s.seeOther(c, page.Next)
+	}
+	return s.seeOther(c, s.homeOf(who))
+}
+
+// local tells that an address given in a request stays on this site.
+func local(next string) bool {
+	u, err := url.Parse(next)
+	return err == nil && u.Scheme == "" && u.Host == "" && strings.HasPrefix(next, "/") && !strings.HasPrefix(next, "//") &&
+		!strings.Contains(next, `\`) && u.Path != "/"
+}
+
+func (s *Site) signOut(c *fiber.Ctx) error {
+	if who := actor(c); !who.Nobody() {
+		if err := s.Practice.SignOut(c.UserContext(), who, s.cookie.get(c, sessionCookie)); err != nil {
+			return err
+		}
+	}
+	s.cookie.clear(c, sessionCookie)
+	s.notify(c, "signed out")
+	return s.seeOther(c, "/sign-in")
+}

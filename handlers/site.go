@@ -1,0 +1,207 @@
+// Package handlers is the HTTP edge: it turns requests into the practice's verbs and their outcome into pages.
+package handlers
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"anteroom/db"
+	"anteroom/practice"
+	"anteroom/static"
+	"anteroom/views"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/gofiber/template/html/v2"
+)
+
+// Config is what a site is made of.
+type Config struct {
+	Practice *practice.Practice
+	Public   *url.URL // the site's public address
+	Log      *slog.Logger
+	Demo     bool   // served with invented people and a built-in mailbox
+	MailHeld string // why letters wait in the outbox, for the screens that send; empty: they leave
+}
+
+// Site serves Anteroom's pages.
+type Site struct {
+	Config
+	app    *fiber.App
+	cookie cookies
+}
+
+// maxBody is the largest request body, in bytes.
+const maxBody = 16 << 20
+
+// New returns a site with every route of its table mounted, or says which template or route is wrong.
+func New(config Config) (*Site, error) {
+	s := &Site{Config: config, cookie: newCookies(config.Public)}
+	engine := html.NewFileSystem(http.FS(views.Files), ".html")
+	engine.AddFuncMap(s.templateFuncs())
+	if err := engine.Load(); err != nil {
+		return nil, err // fiber.New would only log it
+	}
+	s.app = fiber.New(fiber.Config{
+		Views:                 engine,
+		Immutable:             true, // else what a request said turns into what another says
+		BodyLimit:             maxBody,
+		ReadBufferSize:        16 << 10,
+		ReadTimeout:           30 * time.Second,
+		WriteTimeout:          60 * time.Second,
+		IdleTimeout:           75 * time.Second,
+		DisableStartupMessage: true,
+		ErrorHandler:          s.problem,
+		ServerHeader:          "",
+	})
+	s.app.Use(s.observe, s.harden, s.refuseForeignWrites, s.recognise)
+	for _, r := range s.routes() {
+		if r.audience.handler == nil {
+			return nil, fmt.Errorf("route %s %s has no audience", r.method, r.path)
+		}
+		s.app.Add(r.method, r.path, r.audience.handler)
+	}
+	s.app.Use(func(*fiber.Ctx) error { return practice.ErrNotFound })
+	return s, nil
+}
+
+// App is the site as a Fiber app, to listen with and to test.
+func (s *Site) App() *fiber.App { return s.app }
+
+// observe logs each request in one line that names nobody, and gives it a reference that the error page shows too.
+func (s *Site) observe(c *fiber.Ctx) (err error) {
+	start := time.Now()
+	reference := strings.ToLower(rand.Text()[:8])
+	c.Locals(referenceKey, reference)
+	defer func() {
+		if fault := recover(); fault != nil {
+			s.Log.Error("panic", "reference", reference, "fault", fmt.Sprintf("%T", fault), "stack", string(debug.Stack()))
+			err = nil
+			if fault := s.problem(c, errPanic); fault != nil {
+				c.Status(fiber.StatusInternalServerError)
+			}
+		}
+		s.Log.Info("request", "route", c.Route().Path, "method", c.Method(), "status", c.Response().StatusCode(),
+			"actor", actor(c).ID(), "ms", time.Since(start).Milliseconds(), "reference", reference)
+	}()
+	if err := c.Next(); err != nil {
+		return s.problem(c, err)
+	}
+	return nil
+}
+
+var errPanic = errors.New("panic")
+
+// harden sets the headers that every response carries, and refuses compressed bodies, which inflate without limit.
+func (s *Site) harden(c *fiber.Ctx) error {
+	for name, value := range map[string]string{
+		fiber.HeaderContentSecurityPolicy: "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+		fiber.HeaderXContentTypeOptions:   "nosniff",
+		fiber.HeaderReferrerPolicy:        "same-origin",
+		"Cross-Origin-Opener-Policy":      "same-origin",
+		"Cross-Origin-Resource-Policy":    "same-origin",
+		"Permissions-Policy":              "camera=(), microphone=(), geolocation=()",
+		fiber.HeaderCacheControl:          "no-store",
+		fiber.HeaderVary:                  "HX-Request",
+	} {
+		c.Set(name, value)
+	}
+	if s.Public.Scheme == "https" {
+		c.Set(fiber.HeaderStrictTransportSecurity, "max-age=31536000; includeSubDomains")
+	}
+	if c.Get(fiber.HeaderContentEncoding) != "" {
+		return fiber.NewError(fiber.StatusUnsupportedMediaType, "Send the request without compression.")
+	}
+	return c.Next()
+}
+
+// refuseForeignWrites stops a write that another site's page started.
+func (s *Site) refuseForeignWrites(c *fiber.Ctx) error {
+	request := &http.Request{Method: c.Method(), Host: string(c.Request().Host()), URL: &url.URL{}, Header: http.Header{}}
+	for _, name := range []string{"Sec-Fetch-Site", fiber.HeaderOrigin} {
+		if value := c.Get(name); value != "" {
+			request.Header.Set(name, value)
+		}
+	}
+	if err := http.NewCrossOriginProtection().Check(request); err != nil {
+		return fiber.NewError(fiber.StatusForbidden, "This request came from another site, so nothing was done. Open the page here and try again.")
+	}
+	return c.Next()
+}
+
+type localsKey int
+
+const (
+	referenceKey localsKey = iota
+	actorKey
+)
+
+// recognise finds out who makes the request.
+func (s *Site) recognise(c *fiber.Ctx) error {
+	if strings.HasPrefix(c.Path(), static.Prefix) || c.Path() == "/healthz" {
+		return c.Next()
+	}
+	who, err := s.Practice.Authenticate(c.UserContext(), s.cookie.get(c, sessionCookie), !polls(c))
+	if err != nil {
+		return err
+	}
+	c.Locals(actorKey, who)
+	return c.Next()
+}
+
+func actor(c *fiber.Ctx) practice.Actor {
+	who, _ := c.Locals(actorKey).(practice.Actor)
+	return who
+}
+
+// problemPage is the one page for what went wrong.
+type problemPage struct {
+	Shell
+	Status    int
+	Heading   string
+	Sentence  string
+	Reference string
+}
+
+// problem turns an error into its status and one calm sentence.
+func (s *Site) problem(c *fiber.Ctx, err error) error {
+	reference, _ := c.Locals(referenceKey).(string)
+	page := problemPage{Status: fiber.StatusInternalServerError, Heading: "Something went wrong",
+		Sentence: "Nothing was changed. Try again; if it happens again, tell whoever looks after this server.", Reference: reference}
+	var fiberError *fiber.Error
+	switch {
+	case errors.Is(err, practice.ErrNotFound), errors.As(err, &fiberError) && fiberError.Code == fiber.StatusNotFound,
+		fiberError != nil && fiberError.Code == fiber.StatusMethodNotAllowed:
+		page.Status, page.Heading, page.Reference = fiber.StatusNotFound, "Page not found", ""
+		page.Sentence = "It may have been moved, or it isn't yours to see."
+	case errors.Is(err, practice.ErrNotAllowed):
+		page.Status, page.Heading, page.Reference = fiber.StatusForbidden, "Not allowed", ""
+		page.Sentence = "Your account can't do this. An administrator of the practice can change that."
+	case errors.Is(err, db.ErrClosed):
+		page.Status, page.Heading, page.Reference = fiber.StatusConflict, "This form is closed", ""
+		page.Sentence = "It was completed or taken back, so its answers can't change."
+	case errors.Is(err, db.ErrFull):
+		page.Status, page.Heading = fiber.StatusServiceUnavailable, "The server can't save right now"
+		page.Sentence = "Its disk is full or failing, so nothing was changed. What you typed is still in your browser: go back and try again later."
+	case fiberError != nil:
+		page.Status, page.Heading, page.Sentence = fiberError.Code, http.StatusText(fiberError.Code), fiberError.Message
+	}
+	if page.Status >= 500 {
+		s.Log.Error("failed", "reference", reference, "route", c.Route().Path, "error", err.Error())
+	}
+	page.Shell = s.shell(c, page.Heading, "")
+	c.Status(page.Status)
+	if c.Get("HX-Request") != "" {
+		// What asked was a part of a page: the sentence goes where that page says its problems.
+		c.Set("HX-Retarget", "#problem")
+		c.Set("HX-Reswap", "innerHTML")
+		return c.Render("shell/_problem", page)
+	}
+	return c.Render("shell/problem", page)
+}

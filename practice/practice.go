@@ -1,0 +1,78 @@
+// Package practice holds the verbs: what may be done, and by whom. Each public verb takes its actor, opens one transaction,
+// checks, writes the nouns and the audit entry, and commits.
+package practice
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"anteroom/db"
+)
+
+// ErrNotFound says that there is no such thing, or that it is not the actor's to know of.
+var ErrNotFound = db.ErrNotFound
+
+// ErrNotAllowed says that the actor may see the thing, but may not do this to it.
+var ErrNotAllowed = errors.New("not allowed")
+
+// Invalid says what is wrong with what was typed: a sentence for each field.
+type Invalid map[string]string
+
+func (v Invalid) Error() string {
+	var all []string
+	for field, sentence := range v {
+		all = append(all, field+": "+sentence)
+	}
+	slices.Sort(all)
+	return strings.Join(all, " ")
+}
+
+// orNil is v as an error: nil when nothing is wrong.
+func (v Invalid) orNil() error {
+	if len(v) == 0 {
+		return nil
+	}
+	return v
+}
+
+// Practice does what actors ask of it.
+type Practice struct {
+	db     *db.DB
+	public *url.URL // the site's public address, for links in mails
+	slots  chan struct{}
+}
+
+// New returns a practice that keeps its records in database and is reached at public.
+func New(database *db.DB, public *url.URL) *Practice {
+	return &Practice{db: database, public: public, slots: make(chan struct{}, hashSlots)}
+}
+
+// Now is the time by the practice's clock.
+func (p *Practice) Now() time.Time { return p.db.Now() }
+
+// Organization is what everybody may know of the practice: ErrNotFound before set-up.
+func (p *Practice) Organization(ctx context.Context) (o db.Organization, err error) {
+	err = p.db.View(ctx, func(tx *db.Tx) error {
+		o, err = tx.Organization()
+		return err
+	})
+	return o, err
+}
+
+// link is a public address of this site.
+func (p *Practice) link(path string) string { return p.public.JoinPath(path).String() }
+
+// Healthy returns why the practice can't serve, if it can't.
+func (p *Practice) Healthy(ctx context.Context) error {
+	return p.db.View(ctx, func(tx *db.Tx) error {
+		_, err := tx.Organization()
+		if errors.Is(err, ErrNotFound) {
+			return nil // waits for set-up
+		}
+		return err
+	})
+}

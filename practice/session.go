@@ -1,0 +1,161 @@
+package practice
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"anteroom/db"
+)
+
+// mismatch is the one answer to a wrong password and to an unknown address.
+var mismatch = Invalid{"password": "That email address and password don't match. Check both and try again."}
+
+// Guesses after which an account, or a network, has to wait.
+const (
+	guessWindow      = 15 * time.Minute
+	guessesByAccount = 5
+	guessesByNetwork = 50
+)
+
+// SignIn opens a session for the staff member or client with this address and password, and returns the cookie's value.
+// It returns Invalid for any that don't match, and for an account or network with too many wrong guesses.
+func (p *Practice) SignIn(ctx context.Context, address, password, network string) (token string, who Actor, err error) {
+	email, err := db.ParseEmail(address)
+	if err != nil {
+		email = db.Email{} // goes on: an address that can't be costs what an unknown one does
+	}
+	account, place := "account "+email.Canonical(), "network "+network
+	var hash string
+	err = p.db.View(ctx, func(tx *db.Tx) error {
+		if err := guessesLeft(tx, account, place); err != nil {
+			return err
+		}
+		who, hash, err = p.login(tx, email)
+		if errors.Is(err, db.ErrNotFound) {
+			return nil
+		}
+		return err
+	})
+	if err != nil {
+		return "", Actor{}, err
+	}
+	ok := p.matches(hash, password)
+	err = p.db.Update(ctx, func(tx *db.Tx) error {
+		if !ok {
+			if err := errors.Join(tx.AddAttempt(account), tx.AddAttempt(place)); err != nil {
+				return err
+			}
+			return tx.Audit(db.AuditEntry{StaffID: who.staff.member.ID, ByClient: who.client.record.ID, Act: "failed to sign in"})
+		}
+		if err := tx.ClearAttempts(account); err != nil {
+			return err
+		}
+		if token, err = tx.AddSession(who.client.record.ID, who.staff.member.ID); err != nil {
+			return err
+		}
+		return tx.Audit(db.AuditEntry{StaffID: who.staff.member.ID, ByClient: who.client.record.ID, Act: "signed in"})
+	})
+	if err != nil {
+		return "", Actor{}, err
+	}
+	if !ok {
+		return "", Actor{}, mismatch
+	}
+	return token, who, nil
+}
+
+// login finds who signs in with an address, and the hash of their password.
+func (p *Practice) login(tx *db.Tx, email db.Email) (who Actor, hash string, err error) {
+	member, err := tx.StaffByEmail(email)
+	if err == nil {
+		if !member.DisabledAt.IsZero() {
+			return who, "", db.ErrNotFound
+		}
+		who.staff.member = member
+		return who, member.PasswordHash, nil
+	}
+	if !errors.Is(err, db.ErrNotFound) {
+		return who, "", err
+	}
+	client, err := tx.ClientByEmail(db.Everybody(), email)
+	if err != nil {
+		return who, "", err
+	}
+	if client.Portal.State(tx.Now()) != db.PortalActive {
+		return who, "", db.ErrNotFound
+	}
+	who.client.record = client
+	hash, err = tx.PortalPassword(client.ID)
+	return who, hash, err
+}
+
+func guessesLeft(tx *db.Tx, account, place string) error {
+	since := tx.Now().Add(-guessWindow)
+	byAccount, _, err := tx.Attempts(account, since)
+	if err != nil {
+		return err
+	}
+	byNetwork, _, err := tx.Attempts(place, since)
+	if err != nil {
+		return err
+	}
+	if byAccount >= guessesByAccount || byNetwork >= guessesByNetwork {
+		return Invalid{"password": "Too many wrong passwords. Wait 15 minutes, or choose a new password with “Forgotten password?”."}
+	}
+	return nil
+}
+
+// Authenticate returns who holds a session; nobody, when it ended or its holder may no longer come in. A request made by a
+// person, not by a page that polls, keeps the session awake.
+func (p *Practice) Authenticate(ctx context.Context, token string, byPerson bool) (who Actor, err error) {
+	if token == "" {
+		return Actor{}, nil
+	}
+	stale := false
+	err = p.db.View(ctx, func(tx *db.Tx) error {
+		s, err := tx.Session(token)
+		if err != nil {
+			return err
+		}
+		if tx.Now().Sub(s.SeenAt) > idleLimit || tx.Now().Sub(s.CreatedAt) > absoluteLimit {
+			return db.ErrNotFound
+		}
+		stale = byPerson && tx.Now().Sub(s.SeenAt) >= touchEvery
+		if s.StaffID != 0 {
+			who.staff.member, err = tx.StaffByID(s.StaffID)
+			if err == nil && !who.staff.member.DisabledAt.IsZero() {
+				err = db.ErrNotFound
+			}
+			return err
+		}
+		who.client.record, err = tx.ClientByID(db.Oneself(s.ClientID), s.ClientID)
+		if err == nil && who.client.record.Portal.State(tx.Now()) != db.PortalActive {
+			err = db.ErrNotFound
+		}
+		return err
+	})
+	if errors.Is(err, db.ErrNotFound) {
+		return Actor{}, nil
+	}
+	if err == nil && stale {
+		err = p.db.Update(ctx, func(tx *db.Tx) error { return tx.TouchSession(token) })
+		if errors.Is(err, db.ErrFull) {
+			err = nil // with a full disk, what can be read still can
+		}
+	}
+	if err != nil {
+		return Actor{}, err
+	}
+	return who, nil
+}
+
+// SignOut ends the session.
+func (p *Practice) SignOut(ctx context.Context, who Actor, token string) error {
+	return p.db.Update(ctx, func(tx *db.Tx) error {
+		if err := tx.EndSession(token); err != nil {
+			return err
+		}
+		return tx.Audit(db.AuditEntry{StaffID: who.staff.member.ID, ByClient: who.client.record.ID, Act: "signed out"})
+	})
+}

@@ -1,0 +1,44 @@
+package practice_test
+
+import (
+	"testing"
+	"time"
+
+	"anteroom/practice"
+	"anteroom/practice/cast"
+)
+
+func TestSignIn(t *testing.T) {
+	c := cast.New(t)
+	for _, who := range []struct{ address, password, place string }{
+		{"olga@willow.example", "a wrong password", "192.0.2.1"},
+		{"nobody@willow.example", cast.Password, "192.0.2.2"},
+		{"ben@mail.example", cast.Password, "192.0.2.3"}, // a client without an account
+		{"not an address", cast.Password, "192.0.2.4"},
+	} {
+		_, a, err := c.Practice.SignIn(t.Context(), who.address, who.password, who.place)
+		if v, ok := err.(practice.Invalid); !ok || v["password"] == "" || !a.Nobody() {
+			t.Errorf("%s: %v", who.address, err)
+		}
+	}
+	token, _, err := c.Practice.SignIn(t.Context(), " OLGA@Willow.example ", cast.Password, "192.0.2.1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	signedIn := func() bool {
+		a, err := c.Practice.Authenticate(t.Context(), token, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, ok := a.Administrator()
+		return ok
+	}
+	c.Clock.Move(14 * time.Minute)
+	if !signedIn() {
+		t.Error("signed out before the idle limit")
+	}
+	c.Clock.Move(16 * time.Minute)
+	if signedIn() {
+		t.Error("still signed in after the idle limit")
+	}
+}
