@@ -15,7 +15,7 @@ import (
 const Password = "a quiet place to wait"
 
 // passwordHash is its hash, made at the least cost, so that a test can sign in without waiting.
-const passwordHash = "$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHRzb21lc2FsdA$"
+const passwordHash = "$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHRzb21lc2FsdA$2QPW09rrF+zoNySMt3a+mI6+UkbOTyuBQ5069V4vyLg"
 
 // Clock is a clock that stands until it is moved.
 type Clock struct {
