@@ -149,10 +149,11 @@ func TestParseReadsHelpAndBounds(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	for _, form := range Library() {
-		f.Add(form.JSON)
-	}
-	f.Add([]byte(definition(question("q", "choice", options))))
+	// Small seeds: the fuzzer spends its time shrinking large ones.
+	f.Add([]byte(definition(question("q", "choice", options), question("r", "string", when("q", "=", `"answerCoding":{"code":"red"}`)))))
+	f.Add([]byte(definition(question("g", "group", `"item":[`+question("d", "date")+`]`), question("s", "string", signing))))
+	f.Add([]byte(definition(question("n", "integer", `"extension":[{"url":"`+extMinValue+`","valueInteger":0}]`),
+		question("t", "text", when("n", ">", `"answerInteger":3`), required))))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		form, err := Parse(data)
 		if err != nil {
