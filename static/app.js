@@ -48,12 +48,20 @@
     show(event.detail.notAsked, false)
   })
 
-  // <form data-warn-unsaved>: leaving asks first, but only while something typed there has not been saved.
-  let unsaved = new Set()
-  on('input', event => { const form = event.target.closest('form[data-warn-unsaved]'); if (form) unsaved.add(form) })
+  // <form data-warn-unsaved>: leaving asks first, but only while something typed there has not been saved. When saving
+  // fails, an <output data-failed="Not saved yet …"> in the form says so until the next answer replaces it.
+  const unsaved = new Set()
+  const formOf = event => event.target.closest?.('form[data-warn-unsaved]')
+  const failed = event => {
+    const form = formOf(event), status = form?.querySelector('output[data-failed]')
+    if (form) unsaved.add(form)
+    if (status) status.textContent = status.dataset.failed
+  }
+  on('input', event => { const form = formOf(event); if (form) unsaved.add(form) })
   on('submit', event => { if (!event.defaultPrevented) unsaved.delete(event.target) })
-  on('htmx:before:request', event => { event.target.closest && unsaved.delete(event.target.closest('form')) })
-  on('htmx:error', event => { const form = event.target.closest?.('form[data-warn-unsaved]'); if (form) unsaved.add(form) })
+  on('htmx:before:request', event => unsaved.delete(formOf(event)))
+  on('htmx:response:error', failed)
+  on('htmx:error', failed)
   addEventListener('beforeunload', event => { if ([...unsaved].some(form => form.isConnected)) event.preventDefault() })
 
   // The account menu closes by Escape and by a click elsewhere.
