@@ -1,6 +1,7 @@
 package db
 
 import (
+	"encoding/json"
 	"time"
 
 	"github.com/google/uuid"
@@ -154,4 +155,24 @@ func (tx *Tx) Unassign(staffID, clientID int64) error {
 // AssignedStaff lists the staff members to whom a client is assigned, by name.
 func (tx *Tx) AssignedStaff(clientID int64) ([]StaffMember, error) {
 	return list(tx, tx.readStaff, "SELECT "+staffColumns+" JOIN assignments x ON x.staff_id = s.id WHERE x.client_id = ? ORDER BY lower(s.name), s.id", clientID)
+}
+
+// TherapistsOf names the staff members to whom each of these clients within reach is assigned, by name.
+func (tx *Tx) TherapistsOf(reach Reach, clientIDs []int64) (map[int64][]string, error) {
+	ids, err := json.Marshal(clientIDs)
+	if err != nil {
+		return nil, err
+	}
+	type pair struct {
+		id   int64
+		name string
+	}
+	pairs, err := list(tx, func(s scanner) (p pair, err error) { err = s.Scan(&p.id, &p.name); return },
+		`SELECT a.client_id, s.name FROM assignments a JOIN staff_members s ON s.id = a.staff_id
+		WHERE a.client_id IN (SELECT value FROM json_each(?)) AND `+reach.holds("a.client_id")+" ORDER BY lower(s.name)", string(ids))
+	names := map[int64][]string{}
+	for _, p := range pairs {
+		names[p.id] = append(names[p.id], p.name)
+	}
+	return names, err
 }

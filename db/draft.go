@@ -1,0 +1,243 @@
+package db
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// ErrSent says that a draft was sent already: nothing is sent twice.
+var ErrSent = errors.New("this was sent already")
+
+// MessageKind is to whom a message goes: who has no portal account is invited, who has one is told that forms are ready.
+type MessageKind string
+
+const (
+	InvitationMessage MessageKind = "invitation"
+	FormsMessage      MessageKind = "forms"
+)
+
+// Message is what a letter is made from: a subject and a Markdown text, with placeholders.
+type Message struct {
+	Subject string
+	Body    string
+}
+
+// DefaultMessage returns the message that new drafts of a kind start with, and the keys of the forms ticked in them.
+// ErrNotFound when nobody saved one.
+func (tx *Tx) DefaultMessage(kind MessageKind) (m Message, formKeys []string, err error) {
+	if err = tx.row("SELECT subject, body FROM default_messages WHERE kind = ?", kind).Scan(&m.Subject, &m.Body); err != nil {
+		return m, nil, named(err)
+	}
+	formKeys, err = column[string](tx, "SELECT form_key FROM default_forms WHERE kind = ?", kind)
+	return m, formKeys, err
+}
+
+// SaveDefaultMessage makes a message and forms those that new drafts start with.
+func (tx *Tx) SaveDefaultMessage(kind MessageKind, m Message, formKeys []string) error {
+	_, err := tx.exec("INSERT INTO default_messages (kind, subject, body) VALUES (?, ?, ?) ON CONFLICT (kind) DO UPDATE SET subject = excluded.subject, body = excluded.body",
+		kind, m.Subject, m.Body)
+	if err != nil {
+		return err
+	}
+	if _, err := tx.exec("DELETE FROM default_forms WHERE kind = ?", kind); err != nil {
+		return err
+	}
+	for _, key := range formKeys {
+		if _, err := tx.exec("INSERT INTO default_forms (kind, form_key) VALUES (?, ?)", kind, key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Draft is an invitation being composed. What its author has not changed is the default's.
+type Draft struct {
+	ID          int64
+	PublicID    string
+	AuthorID    int64
+	ClientID    int64 // composed on this client's page; 0: on the Organization page, for any number
+	Messages    map[MessageKind]Message
+	FormsChosen bool
+	Forms       []string // keys, once chosen
+	SaveDefault bool     // make this the default when it is sent
+	CreatedAt   time.Time
+	SentAt      time.Time
+}
+
+// OpenDraft finds the draft that an author has not sent yet: for one client, or (0) the Organization page's.
+func (tx *Tx) OpenDraft(authorID, clientID int64) (Draft, error) {
+	return tx.draftWhere("author_id = ? AND ifnull(client_id, 0) = ? AND sent_at IS NULL", authorID, clientID)
+}
+
+// Draft finds an author's draft, sent or not, by public id.
+func (tx *Tx) Draft(authorID int64, publicID string) (Draft, error) {
+	return tx.draftWhere("author_id = ? AND public_id = ?", authorID, publicID)
+}
+
+func (tx *Tx) draftWhere(where string, args ...any) (d Draft, err error) {
+	var subject, body [2]*string
+	err = tx.row(`SELECT id, public_id, author_id, client_id, invitation_subject, invitation_body, forms_subject, forms_body,
+		forms_chosen, save_default, created_at, sent_at FROM drafts WHERE `+where, args...).
+		Scan(&d.ID, &d.PublicID, &d.AuthorID, idScan{&d.ClientID}, &subject[0], &body[0], &subject[1], &body[1],
+			&d.FormsChosen, &d.SaveDefault, timeScan{&d.CreatedAt}, timeScan{&d.SentAt})
+	if err != nil {
+		return d, named(err)
+	}
+	d.Messages = map[MessageKind]Message{}
+	for i, kind := range []MessageKind{InvitationMessage, FormsMessage} {
+		if subject[i] != nil && body[i] != nil {
+			d.Messages[kind] = Message{*subject[i], *body[i]}
+		}
+	}
+	d.Forms, err = column[string](tx, "SELECT form_key FROM draft_forms WHERE draft_id = ?", d.ID)
+	return d, err
+}
+
+// AddDraft begins a draft, and fills in its ids. ErrExists when the author has one open for the same page.
+func (tx *Tx) AddDraft(d *Draft) (err error) {
+	d.PublicID, d.CreatedAt = uuid.NewString(), tx.now
+	d.ID, err = tx.insert("INSERT INTO drafts (public_id, author_id, client_id, created_at) VALUES (?, ?, ?, ?)", d.PublicID, d.AuthorID, orNull(d.ClientID), ms(tx.now))
+	return named(err)
+}
+
+// SaveDraft keeps a draft's messages, forms and whether it becomes the default.
+func (tx *Tx) SaveDraft(d Draft) error {
+	text := func(kind MessageKind) (subject, body any) {
+		if m, ok := d.Messages[kind]; ok {
+			return m.Subject, m.Body
+		}
+		return nil, nil
+	}
+	invitationSubject, invitationBody := text(InvitationMessage)
+	formsSubject, formsBody := text(FormsMessage)
+	_, err := tx.exec("UPDATE drafts SET invitation_subject = ?, invitation_body = ?, forms_subject = ?, forms_body = ?, forms_chosen = ?, save_default = ? WHERE id = ?",
+		invitationSubject, invitationBody, formsSubject, formsBody, d.FormsChosen, d.SaveDefault, d.ID)
+	if err != nil {
+		return err
+	}
+	if _, err := tx.exec("DELETE FROM draft_forms WHERE draft_id = ?", d.ID); err != nil {
+		return err
+	}
+	for _, key := range d.Forms {
+		if _, err := tx.exec("INSERT INTO draft_forms (draft_id, form_key) VALUES (?, ?) ON CONFLICT DO NOTHING", d.ID, key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// MarkDraftSent closes an open draft; ErrSent when somebody did before.
+func (tx *Tx) MarkDraftSent(id int64) error {
+	n, err := tx.exec("UPDATE drafts SET sent_at = ? WHERE id = ? AND sent_at IS NULL", ms(tx.now), id)
+	if err == nil && n == 0 {
+		return ErrSent
+	}
+	return err
+}
+
+// selectable is the SQL condition under which a client can be chosen for a draft: mail can reach them, and the portal is
+// not turned off.
+const selectable = "c.portal_off_at IS NULL AND EXISTS (SELECT 1 FROM email_addresses e WHERE e.client_id = c.id AND e.pending = 0)"
+
+// Choose adds clients within reach to a draft, by public id; who can't be chosen is left out.
+func (tx *Tx) Choose(draftID int64, reach Reach, publicIDs []string) error {
+	ids, err := json.Marshal(publicIDs)
+	if err != nil {
+		return err
+	}
+	_, err = tx.exec("INSERT INTO draft_clients (draft_id, client_id) SELECT ?, c.id FROM clients c WHERE c.public_id IN (SELECT value FROM json_each(?)) AND "+
+		selectable+" AND "+reach.holds("c.id")+" ON CONFLICT DO NOTHING", draftID, string(ids))
+	return err
+}
+
+// ChooseFound adds all that a search finds.
+func (tx *Tx) ChooseFound(draftID int64, reach Reach, query string) error {
+	where, args := matching(reach, strings.Fields(SearchFold(query)))
+	_, err := tx.exec("INSERT INTO draft_clients (draft_id, client_id) SELECT ?, c.id FROM clients c WHERE "+where+" AND "+selectable+" ON CONFLICT DO NOTHING",
+		append([]any{draftID}, args...)...)
+	return err
+}
+
+// Unchoose takes clients out of a draft, by public id.
+func (tx *Tx) Unchoose(draftID int64, publicIDs []string) error {
+	ids, err := json.Marshal(publicIDs)
+	if err != nil {
+		return err
+	}
+	_, err = tx.exec("DELETE FROM draft_clients WHERE draft_id = ? AND client_id IN (SELECT id FROM clients WHERE public_id IN (SELECT value FROM json_each(?)))", draftID, string(ids))
+	return err
+}
+
+// UnchooseAll takes everybody out of a draft.
+func (tx *Tx) UnchooseAll(draftID int64) error {
+	_, err := tx.exec("DELETE FROM draft_clients WHERE draft_id = ?", draftID)
+	return err
+}
+
+// Chosen counts the clients of a draft.
+func (tx *Tx) Chosen(draftID int64) (n int, err error) {
+	err = tx.row("SELECT count(*) FROM draft_clients WHERE draft_id = ?", draftID).Scan(&n)
+	return n, err
+}
+
+// ChosenAmong tells which of these clients are in a draft.
+func (tx *Tx) ChosenAmong(draftID int64, clientIDs []int64) (map[int64]bool, error) {
+	ids, err := json.Marshal(clientIDs)
+	if err != nil {
+		return nil, err
+	}
+	found, err := column[int64](tx, "SELECT client_id FROM draft_clients WHERE draft_id = ? AND client_id IN (SELECT value FROM json_each(?))", draftID, string(ids))
+	chosen := make(map[int64]bool, len(found))
+	for _, id := range found {
+		chosen[id] = true
+	}
+	return chosen, err
+}
+
+// DraftClient is a client chosen for a draft, with a message of their own if one was written.
+type DraftClient struct {
+	Client
+	Own *Message
+}
+
+// DraftClients lists a draft's clients within reach, by last name, first name; at most limit of them, unless that is 0.
+func (tx *Tx) DraftClients(draftID int64, reach Reach, limit int) ([]DraftClient, error) {
+	query := "SELECT d.subject, d.body, " + clientColumns + " JOIN draft_clients d ON d.client_id = c.id AND d.draft_id = ? WHERE " +
+		reach.holds("c.id") + " ORDER BY c.sort_key, c.id"
+	args := []any{draftID}
+	if limit > 0 {
+		query += " LIMIT ?"
+		args = append(args, limit)
+	}
+	return list(tx, func(s scanner) (DraftClient, error) {
+		var subject, body *string
+		c, err := readClient(ahead{s, []any{&subject, &body}})
+		d := DraftClient{Client: c}
+		if subject != nil && body != nil {
+			d.Own = &Message{*subject, *body}
+		}
+		return d, err
+	}, query, args...)
+}
+
+// ahead scans some columns before those that a reader asks for.
+type ahead struct {
+	scanner
+	first []any
+}
+
+func (a ahead) Scan(dest ...any) error { return a.scanner.Scan(append(a.first, dest...)...) }
+
+// SetOwnMessage gives a client of a draft a message of their own; nil takes it away.
+func (tx *Tx) SetOwnMessage(draftID, clientID int64, m *Message) error {
+	var subject, body any
+	if m != nil {
+		subject, body = m.Subject, m.Body
+	}
+	_, err := tx.exec("UPDATE draft_clients SET subject = ?, body = ? WHERE draft_id = ? AND client_id = ?", subject, body, draftID, clientID)
+	return err
+}
