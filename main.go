@@ -22,7 +22,9 @@ import (
 
 	"anteroom/db"
 	"anteroom/handlers"
+	"anteroom/mail"
 	"anteroom/practice"
+	"anteroom/views"
 )
 
 // command is one thing that the program does.
@@ -214,6 +216,17 @@ func publicURL(v string) (*url.URL, error) {
 	return &url.URL{Scheme: u.Scheme, Host: u.Host}, nil
 }
 
+// from is the address that mails come from: unless given, one at the public host, or one that no mail ever leaves from.
+func (c config) from() (db.Email, error) {
+	if c.smtpFrom != "" {
+		return db.ParseEmail(c.smtpFrom)
+	}
+	if from, err := db.ParseEmail("portal@" + c.public.Hostname()); err == nil {
+		return from, nil
+	}
+	return db.ParseEmail("portal@anteroom.invalid")
+}
+
 func loopback(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()
@@ -247,7 +260,16 @@ func serveSite(ctx context.Context, c config, isDemo bool) error {
 		return err
 	}
 	defer database.Close()
-	site, err := handlers.New(handlers.Config{Practice: practice.New(database, c.public), Public: c.public, Log: log, Demo: isDemo})
+	composer, err := mail.NewComposer(views.Files)
+	if err != nil {
+		return err
+	}
+	from, err := c.from()
+	if err != nil {
+		return err
+	}
+	p := practice.New(database, practice.Config{Public: c.public, Composer: composer, From: from})
+	site, err := handlers.New(handlers.Config{Practice: p, Public: c.public, Log: log, Demo: isDemo})
 	if err != nil {
 		return err
 	}

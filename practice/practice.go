@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"anteroom/db"
+	"anteroom/mail"
 )
 
 // ErrNotFound says that there is no such thing, or that it is not the actor's to know of.
@@ -39,16 +40,27 @@ func (v Invalid) orNil() error {
 	return v
 }
 
+// Config is what a practice is made of, besides its records.
+type Config struct {
+	Public   *url.URL       // the site's public address, for links in mails
+	Composer *mail.Composer // of letters, for the preview and for sending alike
+	From     db.Email       // the address that mails come from
+	Wake     func()         // tells the outbox that letters are due; nil: nobody waits for it
+}
+
 // Practice does what actors ask of it.
 type Practice struct {
+	config Config
 	db     *db.DB
-	public *url.URL // the site's public address, for links in mails
 	slots  chan struct{}
 }
 
-// New returns a practice that keeps its records in database and is reached at public.
-func New(database *db.DB, public *url.URL) *Practice {
-	return &Practice{db: database, public: public, slots: make(chan struct{}, hashSlots)}
+// New returns a practice that keeps its records in database.
+func New(database *db.DB, config Config) *Practice {
+	if config.Wake == nil {
+		config.Wake = func() {}
+	}
+	return &Practice{config: config, db: database, slots: make(chan struct{}, hashSlots)}
 }
 
 // Now is the time by the practice's clock.
@@ -64,7 +76,7 @@ func (p *Practice) Organization(ctx context.Context) (o db.Organization, err err
 }
 
 // link is a public address of this site.
-func (p *Practice) link(path string) string { return p.public.JoinPath(path).String() }
+func (p *Practice) link(path string) string { return p.config.Public.JoinPath(path).String() }
 
 // Healthy returns why the practice can't serve, if it can't.
 func (p *Practice) Healthy(ctx context.Context) error {

@@ -8,7 +8,9 @@ import (
 	"time"
 
 	"anteroom/db"
+	"anteroom/mail"
 	"anteroom/practice"
+	"anteroom/views"
 )
 
 // Password is everybody's.
@@ -16,6 +18,9 @@ const Password = "a quiet place to wait"
 
 // passwordHash is its hash, made at the least cost, so that a test can sign in without waiting.
 const passwordHash = "$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHRzb21lc2FsdA$2QPW09rrF+zoNySMt3a+mI6+UkbOTyuBQ5069V4vyLg"
+
+// Public is the site's address.
+var Public = &url.URL{Scheme: "http", Host: "localhost:8080"}
 
 // Clock is a clock that stands until it is moved.
 type Clock struct {
@@ -74,14 +79,15 @@ func New(t T) *Cast {
 	t.Helper()
 	c := &Cast{Clock: &Clock{now: time.Date(2026, 11, 2, 15, 4, 5, 0, time.UTC)}, Sessions: map[string]string{}}
 	c.DB = db.Temp(t, c.Clock.Now)
-	public, _ := url.Parse("http://localhost:8080")
-	c.Practice = practice.New(c.DB, public)
 	must := func(err error) {
 		t.Helper()
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
+	composer, err := mail.NewComposer(views.Files)
+	must(err)
+	c.Practice = practice.New(c.DB, practice.Config{Public: Public, Composer: composer, From: email(t, "portal@willow.example")})
 	ctx := context.Background()
 	zone, err := time.LoadLocation("America/New_York")
 	must(err)

@@ -1,0 +1,32 @@
+package handlers
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestSignInAndOut(t *testing.T) {
+	s := newSite(t)
+	b := s.as("")
+	b.get("/sign-out?next=x").want(404)
+	b.get("/").wantTo("/sign-in")
+	b.get("/sign-in?next=/clients/1").want(200)
+	b.post("/sign-in", "email", "tom@willow.example", "password", "not the password", "next", "/clients/1").
+		wantError("password", "don't match")
+	for _, next := range []string{"//evil.example", "https://evil.example", `/\evil.example`, "evil", ""} {
+		s.as("").post("/sign-in", "email", "tom@willow.example", "password", "a quiet place to wait", "next", next).wantTo("/clients")
+	}
+	page := b.post("/sign-in", "email", "tom@willow.example", "password", "a quiet place to wait", "next", "/clients/1").wantTo("/clients/1")
+	cookie := page.header.Get("Set-Cookie")
+	if !strings.Contains(cookie, "HttpOnly") || !strings.Contains(cookie, "SameSite=Lax") || !strings.Contains(cookie, "path=/") {
+		t.Error(cookie)
+	}
+	b.get("/").wantTo("/clients")
+	b.get("/sign-in").wantTo("/clients")
+	b.with("Sec-Fetch-Site", "cross-site").post("/sign-out").want(403)
+	session := b.cookies[sessionCookie]
+	b.follow(b.post("/sign-out").wantTo("/sign-in")).want(200, "You are signed out.")
+	b.cookies[sessionCookie] = session
+	b.get("/").wantTo("/sign-in")
+	s.as("Mia").get("/").wantTo("/portal")
+}
