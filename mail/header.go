@@ -88,8 +88,8 @@ func encode(s string) string {
 	return strings.Join(words, " ")
 }
 
-// mailbox writes an address for From, To or Reply-To.
-func mailbox(a Address) string {
+// nameAddr writes an address for From, To or Reply-To.
+func nameAddr(a Address) string {
 	addr := "<" + a.Email.Envelope() + ">"
 	name := oneLine(a.Name)
 	if name == "" {

@@ -143,11 +143,11 @@ func encodeLetter(l *Letter, lang string) ([]byte, error) {
 	boundary := fmt.Sprintf("=_%x", sum[:16])
 	var top, text, page fields
 	top.add("Date", l.Date.Format("Mon, 02 Jan 2006 15:04:05 -0700"))
-	top.add("From", mailbox(l.From))
+	top.add("From", nameAddr(l.From))
 	if !l.ReplyTo.Email.IsZero() {
-		top.add("Reply-To", mailbox(l.ReplyTo))
+		top.add("Reply-To", nameAddr(l.ReplyTo))
 	}
-	top.add("To", mailbox(l.To))
+	top.add("To", nameAddr(l.To))
 	top.add("Subject", encode(l.Subject))
 	top.add("Message-ID", "<"+l.MessageID+">")
 	top.add("Auto-Submitted", "auto-generated")
