@@ -1,0 +1,258 @@
+package practice
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"anteroom/db"
+)
+
+// Draft is an invitation being composed, as its author sees it.
+type Draft struct {
+	PublicID     string
+	Client       db.Client // composed on this client's page; zero: on the Organization page
+	Sent         bool
+	Messages     []DraftMessage // one for each kind that somebody will receive
+	Forms        []DraftForm
+	SaveDefault  bool
+	MaySave      bool // whether this author may save a default
+	Invitations  int  // how many will be invited
+	FormsLetters int  // how many have an account, and are told of their forms
+	LeftOut      []LeftOut
+
+	record     db.Draft
+	recipients []recipient
+	forms      []db.Form // the newest version of each
+	practice   db.Organization
+}
+
+// DraftMessage is the message to one kind of recipient.
+type DraftMessage struct {
+	Kind db.MessageKind
+	db.Message
+	Receivers int
+}
+
+// DraftForm is a form that can be sent, and whether it will be.
+type DraftForm struct {
+	Key    string
+	Title  string
+	Chosen bool
+}
+
+// LeftOut is a chosen client who will get nothing, and why.
+type LeftOut struct {
+	Client db.Client
+	Why    string
+}
+
+// Receivers is how many will get a letter.
+func (d Draft) Receivers() int { return len(d.recipients) }
+
+// Empty tells that nobody is chosen.
+func (d Draft) Empty() bool { return len(d.recipients)+len(d.LeftOut) == 0 }
+
+// recipient is a chosen client who will get a letter.
+type recipient struct {
+	db.DraftClient
+	kind       db.MessageKind
+	therapists []string
+}
+
+// StartClientDraft begins an invitation on a client's page, or goes on with the one begun there, and returns its id.
+// Administrators may for every client; others with the permission, for those assigned to them. It returns ErrNotFound for
+// any other client, and ErrNotAllowed for one who can't be invited or sent forms now.
+func (p *Practice) StartClientDraft(ctx context.Context, by Staff, clientID string) (draftID string, err error) {
+	err = p.db.Update(ctx, func(tx *db.Tx) error {
+		client, err := tx.Client(by.invites(), clientID)
+		if err != nil {
+			return err
+		}
+		if unreachable(client.Portal.State(tx.Now())) != "" {
+			return ErrNotAllowed
+		}
+		draft, err := openDraft(tx, by, client.ID)
+		if err != nil {
+			return err
+		}
+		draftID = draft.PublicID
+		return tx.Choose(draft.ID, by.invites(), []string{clientID})
+	})
+	return draftID, err
+}
+
+// openDraft goes on with the author's draft for a page, or begins one.
+func openDraft(tx *db.Tx, by Staff, clientID int64) (db.Draft, error) {
+	draft, err := tx.OpenDraft(by.member.ID, clientID)
+	if !errors.Is(err, ErrNotFound) {
+		return draft, err
+	}
+	draft = db.Draft{AuthorID: by.member.ID, ClientID: clientID}
+	return draft, tx.AddDraft(&draft)
+}
+
+// unreachable says why a client in a portal state gets no letter; empty: they can get one.
+func unreachable(state db.PortalState) string {
+	switch state {
+	case db.PortalNoEmail:
+		return "No email address on file."
+	case db.PortalOff:
+		return "Portal access is turned off."
+	}
+	return ""
+}
+
+// Draft returns a draft to its author. ErrNotFound for anybody else's, and once the author may not send it any more.
+func (p *Practice) Draft(ctx context.Context, by Staff, draftID string) (d Draft, err error) {
+	err = p.db.View(ctx, func(tx *db.Tx) error {
+		d, err = loadDraft(tx, by, draftID)
+		return err
+	})
+	return d, err
+}
+
+func loadDraft(tx *db.Tx, by Staff, draftID string) (d Draft, err error) {
+	if d.record, err = tx.Draft(by.member.ID, draftID); err != nil {
+		return d, err
+	}
+	if d.record.ClientID == 0 && !by.administers() {
+		return d, ErrNotFound
+	}
+	if d.record.ClientID != 0 {
+		if d.Client, err = tx.ClientByID(by.invites(), d.record.ClientID); err != nil {
+			return d, err
+		}
+	}
+	d.PublicID, d.Sent, d.MaySave, d.SaveDefault = d.record.PublicID, !d.record.SentAt.IsZero(), by.administers() && d.record.ClientID == 0, d.record.SaveDefault
+	if d.practice, err = tx.Organization(); err != nil {
+		return d, err
+	}
+	if d.forms, err = tx.Forms(); err != nil {
+		return d, err
+	}
+	chosen, err := tx.DraftClients(d.record.ID, by.invites(), 0)
+	if err != nil {
+		return d, err
+	}
+	keys, err := formKeys(tx, d.record, chosen)
+	if err != nil {
+		return d, err
+	}
+	for _, f := range d.forms {
+		d.Forms = append(d.Forms, DraftForm{Key: f.Key, Title: f.Title, Chosen: slices.Contains(keys, f.Key)})
+	}
+	if err := d.sortOut(tx, by, chosen); err != nil {
+		return d, err
+	}
+	for kind, receivers := range map[db.MessageKind]int{db.InvitationMessage: d.Invitations, db.FormsMessage: d.FormsLetters} {
+		if receivers == 0 && !(d.Receivers() == 0 && kind == db.InvitationMessage) {
+			continue
+		}
+		m, ok := d.record.Messages[kind]
+		if !ok {
+			if m, _, err = defaultMessage(tx, kind); err != nil {
+				return d, err
+			}
+		}
+		d.Messages = append(d.Messages, DraftMessage{Kind: kind, Message: m, Receivers: receivers})
+	}
+	slices.SortFunc(d.Messages, func(a, b DraftMessage) int { return slices.Index(bothKinds, a.Kind) - slices.Index(bothKinds, b.Kind) })
+	return d, nil
+}
+
+// sortOut tells who of the chosen clients gets which letter, and who gets none and why.
+func (d *Draft) sortOut(tx *db.Tx, by Staff, chosen []db.DraftClient) error {
+	ids := make([]int64, len(chosen))
+	for i, c := range chosen {
+		ids[i] = c.ID
+	}
+	therapists, err := tx.TherapistsOf(by.invites(), ids)
+	if err != nil {
+		return err
+	}
+	anyForm := slices.ContainsFunc(d.Forms, func(f DraftForm) bool { return f.Chosen })
+	for _, c := range chosen {
+		state := c.Portal.State(tx.Now())
+		why := unreachable(state)
+		kind := db.InvitationMessage
+		if state == db.PortalActive {
+			kind = db.FormsMessage
+			if !anyForm {
+				why = "Has an account already, and no form is ticked."
+			}
+		}
+		switch {
+		case why != "":
+			d.LeftOut = append(d.LeftOut, LeftOut{c.Client, why})
+			continue
+		case kind == db.InvitationMessage:
+			d.Invitations++
+		default:
+			d.FormsLetters++
+		}
+		d.recipients = append(d.recipients, recipient{c, kind, therapists[c.ID]})
+	}
+	return nil
+}
+
+func defaultMessage(tx *db.Tx, kind db.MessageKind) (db.Message, []string, error) {
+	m, keys, err := tx.DefaultMessage(kind)
+	if errors.Is(err, ErrNotFound) {
+		return builtInMessages[kind], builtInForms[kind], nil
+	}
+	return m, keys, err
+}
+
+// formKeys are the forms that a draft sends. Until its author chooses, they are the default of the invitation, if somebody
+// will be invited, or else that of the message to those who have an account.
+func formKeys(tx *db.Tx, d db.Draft, chosen []db.DraftClient) ([]string, error) {
+	if d.FormsChosen {
+		return d.Forms, nil
+	}
+	kind := db.FormsMessage
+	if len(chosen) == 0 || slices.ContainsFunc(chosen, func(c db.DraftClient) bool { return !c.Portal.HasAccount() }) {
+		kind = db.InvitationMessage
+	}
+	_, keys, err := defaultMessage(tx, kind)
+	return keys, err
+}
+
+// DraftChange is what its author typed and ticked.
+type DraftChange struct {
+	Messages    map[db.MessageKind]db.Message
+	Forms       []string
+	SaveDefault bool
+}
+
+// SaveDraft keeps what the author of a draft typed and ticked. It returns ErrNotFound as Draft does, db.ErrSent once it was
+// sent, and Invalid with a sentence for each wrong field: "invitation.subject", "forms.body" and so on.
+func (p *Practice) SaveDraft(ctx context.Context, by Staff, draftID string, change DraftChange) error {
+	return p.db.Update(ctx, func(tx *db.Tx) error {
+		d, err := loadDraft(tx, by, draftID)
+		if err != nil {
+			return err
+		}
+		if d.Sent {
+			return db.ErrSent
+		}
+		wrong := Invalid{}
+		for kind, m := range change.Messages {
+			for field, sentence := range checkMessage(kind, m, string(kind)+".") {
+				wrong[field] = sentence
+			}
+			d.record.Messages[kind] = m
+		}
+		if len(wrong) > 0 {
+			return wrong
+		}
+		d.record.FormsChosen, d.record.Forms = true, nil
+		for _, f := range d.forms {
+			if slices.Contains(change.Forms, f.Key) {
+				d.record.Forms = append(d.record.Forms, f.Key)
+			}
+		}
+		d.record.SaveDefault = change.SaveDefault && d.MaySave
+		return tx.SaveDraft(d.record)
+	})
+}

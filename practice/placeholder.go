@@ -1,0 +1,165 @@
+package practice
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"anteroom/db"
+	"anteroom/mail"
+)
+
+// Placeholder is a name in braces that a message may hold, and that each client's letter has their own words for.
+type Placeholder struct {
+	Name    string // without braces
+	Meaning string
+	kinds   []db.MessageKind
+	value   func(particulars) string
+}
+
+// Insert is the placeholder as it stands in a message.
+func (p Placeholder) Insert() string { return "{" + p.Name + "}" }
+
+// particulars are what the placeholders of one letter are filled from.
+type particulars struct {
+	client     db.Client
+	therapists []string
+	practice   db.Organization
+	sender     string
+	link       string
+	expires    time.Time
+}
+
+var (
+	bothKinds      = []db.MessageKind{db.InvitationMessage, db.FormsMessage}
+	invitationOnly = []db.MessageKind{db.InvitationMessage}
+)
+
+// placeholders is the one table of them.
+var placeholders = []Placeholder{
+	{"client_first_name", "Client's first name", bothKinds, func(p particulars) string { return p.client.FirstName }},
+	{"client_last_name", "Client's last name", bothKinds, func(p particulars) string { return p.client.LastName }},
+	{"client_preferred_name", "Client's preferred name", bothKinds, func(p particulars) string { return p.client.Name() }},
+	{"practice_name", "Practice's name", bothKinds, func(p particulars) string { return p.practice.Name }},
+	{"practice_phone", "Practice's phone", bothKinds, func(p particulars) string { return p.practice.Phone }},
+	{"therapist_name", "Therapist's name", bothKinds, func(p particulars) string { return therapistNames(p.therapists) }},
+	{"sender_name", "Your name", bothKinds, func(p particulars) string { return p.sender }},
+	{mail.Link, "Link to the portal", bothKinds, func(p particulars) string { return p.link }},
+	{"link_expires_on", "Day the link expires", invitationOnly, func(p particulars) string {
+		return p.expires.In(p.practice.TimeZone).Format("Monday, January 2, 2006")
+	}},
+}
+
+// Placeholders lists what a message of a kind may hold.
+func Placeholders(kind db.MessageKind) []Placeholder {
+	var some []Placeholder
+	for _, p := range placeholders {
+		if slices.Contains(p.kinds, kind) {
+			some = append(some, p)
+		}
+	}
+	return some
+}
+
+func (p particulars) values(kind db.MessageKind) map[string]string {
+	values := map[string]string{}
+	for _, placeholder := range Placeholders(kind) {
+		values[placeholder.Name] = placeholder.value(p)
+	}
+	return values
+}
+
+// therapistNames joins names as a sentence does; a client without a therapist has the practice's.
+func therapistNames(names []string) string {
+	switch len(names) {
+	case 0:
+		return "your therapist"
+	case 1:
+		return names[0]
+	}
+	return strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
+}
+
+// Longest message, in characters: far above what anybody writes by hand, far below where mail programs cut.
+const (
+	maxSubject = 200
+	maxBody    = 10_000
+)
+
+// check says what is wrong with a message; its fields are "subject" and "body", after the prefix.
+func checkMessage(kind db.MessageKind, m db.Message, prefix string) Invalid {
+	wrong := Invalid{}
+	if strings.TrimSpace(m.Subject) == "" {
+		wrong[prefix+"subject"] = "Write a subject: a mail without one looks like spam."
+	} else if len([]rune(m.Subject)) > maxSubject {
+		wrong[prefix+"subject"] = fmt.Sprintf("Shorten the subject to %d characters.", maxSubject)
+	}
+	if strings.TrimSpace(m.Body) == "" {
+		wrong[prefix+"body"] = "Write a message."
+	} else if len([]rune(m.Body)) > maxBody {
+		wrong[prefix+"body"] = fmt.Sprintf("Shorten the message to %d characters.", maxBody)
+	}
+	if len(wrong) > 0 {
+		return wrong
+	}
+	for field, names := range map[string][]string{"subject": mail.Placeholders(m.Subject, ""), "body": mail.Placeholders("", m.Body)} {
+		for _, name := range names {
+			if sentence := placeholderFault(kind, field, name); sentence != "" {
+				wrong[prefix+field] = sentence
+				break
+			}
+		}
+	}
+	return wrong
+}
+
+func placeholderFault(kind db.MessageKind, field, name string) string {
+	i := slices.IndexFunc(placeholders, func(p Placeholder) bool { return p.Name == name })
+	switch {
+	case i < 0:
+		return fmt.Sprintf("There is no placeholder {%s}. Choose one from the list, or take the braces away.", name)
+	case !slices.Contains(placeholders[i].kinds, kind):
+		return fmt.Sprintf("{%s} stands in invitations only: who has an account signs in with a link that does not expire.", name)
+	case field == "subject" && name == mail.Link:
+		return fmt.Sprintf("{%s} can't stand in the subject. Put it into the message.", name)
+	}
+	return ""
+}
+
+// builtInMessages are the defaults until an administrator saves others.
+var builtInMessages = map[db.MessageKind]db.Message{
+	db.InvitationMessage: {
+		Subject: "{practice_name}: your client portal",
+		Body: `Hello {client_preferred_name},
+
+{practice_name} invites you to its client portal. It is a private place to read and fill in the paperwork before your first visit, at your own pace and on any device.
+
+{portal_link}
+
+The link is yours alone and works until {link_expires_on}. You will choose a password, and your forms will be waiting.
+
+If you have questions, call us at {practice_phone}.
+
+{sender_name}
+{practice_name}`,
+	},
+	db.FormsMessage: {
+		Subject: "{practice_name}: your forms are ready",
+		Body: `Hello {client_preferred_name},
+
+{practice_name} has placed forms in your client portal. Sign in with the password you chose, and they will be waiting.
+
+{portal_link}
+
+If you have questions, call us at {practice_phone}.
+
+{sender_name}
+{practice_name}`,
+	},
+}
+
+// builtInForms are the keys of the forms ticked until an administrator saves another choice.
+var builtInForms = map[db.MessageKind][]string{
+	db.InvitationMessage: {"privacy-practices", "informed-consent", "intake"},
+}

@@ -1,0 +1,335 @@
+package practice
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"anteroom/db"
+	"anteroom/mail"
+)
+
+// writer composes the letters of one preview or one sending. Each message is parsed once, for any number of clients.
+type writer struct {
+	p        *Practice
+	practice db.Organization
+	sender   string
+	now      time.Time
+	parsed   map[db.Message]*mail.Message
+}
+
+func (p *Practice) newWriter(practice db.Organization, sender string, now time.Time) *writer {
+	return &writer{p, practice, sender, now, map[db.Message]*mail.Message{}}
+}
+
+// expires is when the link of an invitation sent now stops working.
+func (w *writer) expires() time.Time { return w.now.AddDate(0, 0, w.practice.InvitationDays) }
+
+var buttons = map[db.MessageKind]string{db.InvitationMessage: "Join Client Portal", db.FormsMessage: "Sign in"}
+
+// write composes the letter that a client gets. Its link is a slot, or the way to sign in for who has an account.
+func (w *writer) write(kind db.MessageKind, m db.Message, client db.Client, therapists []string) (mail.Letter, error) {
+	link := w.p.link("link/" + mail.Slot)
+	if kind == db.FormsMessage {
+		link = w.p.link("sign-in")
+	}
+	parsed, ok := w.parsed[m]
+	if !ok {
+		parsed = mail.Parse(m.Subject, m.Body)
+		w.parsed[m] = parsed
+	}
+	from := mail.Address{Name: w.practice.Name, Email: w.p.config.From}
+	return w.p.config.Composer.Compose(parsed, mail.Particulars{
+		From: from, ReplyTo: from,
+		To: mail.Address{Name: client.FirstName + " " + client.LastName, Email: client.Email},
+		Values: particulars{client: client, therapists: therapists, practice: w.practice, sender: w.sender,
+			link: link, expires: w.expires()}.values(kind),
+		Button: buttons[kind],
+		Footer: fmt.Sprintf("%s, %s\nYou get this mail because the practice has this address for you. If it wasn't meant for you, please tell us and delete it.",
+			w.practice.Name, w.practice.Phone),
+		Date: w.now.In(w.practice.TimeZone),
+	})
+}
+
+// message is what a recipient's letter is made from: their own message, or the draft's.
+func (d Draft) message(r recipient) db.Message {
+	if r.Own != nil {
+		return *r.Own
+	}
+	for _, m := range d.Messages {
+		if m.Kind == r.kind {
+			return m.Message
+		}
+	}
+	return db.Message{}
+}
+
+// Preview is one client's letter as it will be sent.
+type Preview struct {
+	Draft    Draft
+	Client   db.Client
+	Kind     db.MessageKind
+	Letter   mail.Letter
+	Message  db.Message // what it is made from, to be changed
+	Own      bool       // written for this client alone
+	Owners   int        // how many of the kind have a message of their own
+	Position int        // from 1
+	Previous string     // public ids of the clients beside this one; empty at the ends
+	Next     string
+}
+
+// Preview composes a chosen client's letter, the first one's when clientID is empty. It returns ErrNotFound as Draft does,
+// and for a client who will get no letter.
+func (p *Practice) Preview(ctx context.Context, by Staff, draftID, clientID string) (preview Preview, err error) {
+	err = p.db.View(ctx, func(tx *db.Tx) error {
+		d, err := loadDraft(tx, by, draftID)
+		if err != nil {
+			return err
+		}
+		at := 0
+		if clientID != "" {
+			at = slices.IndexFunc(d.recipients, func(r recipient) bool { return r.PublicID == clientID })
+		}
+		if at < 0 || at >= len(d.recipients) {
+			return ErrNotFound
+		}
+		r := d.recipients[at]
+		preview = Preview{Draft: d, Client: r.Client, Kind: r.kind, Message: d.message(r), Own: r.Own != nil, Position: at + 1}
+		for _, other := range d.recipients {
+			if other.kind == r.kind && other.Own != nil {
+				preview.Owners++
+			}
+		}
+		if at > 0 {
+			preview.Previous = d.recipients[at-1].PublicID
+		}
+		if at+1 < len(d.recipients) {
+			preview.Next = d.recipients[at+1].PublicID
+		}
+		preview.Letter, err = p.newWriter(d.practice, by.Name(), tx.Now()).write(r.kind, preview.Message, r.Client, r.therapists)
+		return err
+	})
+	return preview, err
+}
+
+// ChangeMessage changes a message where it is previewed: for one client alone, or for all who get the same kind and have
+// none of their own. It returns what SaveDraft does; the fields are "subject" and "body".
+func (p *Practice) ChangeMessage(ctx context.Context, by Staff, draftID, clientID string, m db.Message, forAll bool) error {
+	return p.db.Update(ctx, func(tx *db.Tx) error {
+		d, err := loadDraft(tx, by, draftID)
+		if err != nil {
+			return err
+		}
+		if d.Sent {
+			return db.ErrSent
+		}
+		at := slices.IndexFunc(d.recipients, func(r recipient) bool { return r.PublicID == clientID })
+		if at < 0 {
+			return ErrNotFound
+		}
+		r := d.recipients[at]
+		if wrong := checkMessage(r.kind, m, ""); len(wrong) > 0 {
+			return wrong
+		}
+		if !forAll {
+			return tx.SetOwnMessage(d.record.ID, r.ID, &m)
+		}
+		d.record.Messages[r.kind] = m
+		if err := tx.SetOwnMessage(d.record.ID, r.ID, nil); err != nil {
+			return err
+		}
+		return tx.SaveDraft(d.record)
+	})
+}
+
+// DropOwnMessage gives a client the message that all the others get.
+func (p *Practice) DropOwnMessage(ctx context.Context, by Staff, draftID, clientID string) error {
+	return p.db.Update(ctx, func(tx *db.Tx) error {
+		d, err := loadDraft(tx, by, draftID)
+		if err != nil {
+			return err
+		}
+		if d.Sent {
+			return db.ErrSent
+		}
+		client, err := tx.Client(by.invites(), clientID)
+		if err != nil {
+			return err
+		}
+		return tx.SetOwnMessage(d.record.ID, client.ID, nil)
+	})
+}
+
+// Send sends a draft, once: invitations, form requests, letters and audit entries are one transaction, and who may be
+// written to is asked again inside it. It returns ErrNotFound as Draft does, db.ErrSent when it was sent before, and
+// Invalid when nobody would get a letter.
+func (p *Practice) Send(ctx context.Context, by Staff, draftID string) error {
+	err := p.db.Update(ctx, func(tx *db.Tx) error {
+		d, err := loadDraft(tx, by, draftID)
+		if err != nil {
+			return err
+		}
+		if d.Sent {
+			return db.ErrSent
+		}
+		if d.Receivers() == 0 {
+			return Invalid{"send": "Nobody would get a letter: choose somebody who can be reached."}
+		}
+		if err := tx.MarkDraftSent(d.record.ID); err != nil {
+			return err
+		}
+		w := p.newWriter(d.practice, by.Name(), tx.Now())
+		for _, r := range d.recipients {
+			if err := p.sendTo(tx, w, d, by, r); err != nil {
+				return fmt.Errorf("client %s: %w", r.PublicID, err)
+			}
+		}
+		if d.SaveDefault {
+			return saveDefaults(tx, by, d)
+		}
+		return nil
+	})
+	if err == nil {
+		p.config.Wake()
+	}
+	return err
+}
+
+// sendTo queues one recipient's letter and asks them for the chosen forms.
+func (p *Practice) sendTo(tx *db.Tx, w *writer, d Draft, by Staff, r recipient) error {
+	asked := 0
+	for i, f := range d.Forms {
+		if !f.Chosen {
+			continue
+		}
+		added, err := tx.AddFormRequest(r.ID, by.member.ID, d.forms[i])
+		if err != nil {
+			return err
+		}
+		if added {
+			asked++
+		}
+	}
+	act := "sent a letter about forms"
+	if r.kind == db.InvitationMessage {
+		act = "invited to the client portal"
+		if err := p.sendInvitation(tx, w, d.message(r), r.Client, r.therapists, by.member.ID, d.record.ID); err != nil {
+			return err
+		}
+	} else if err := p.sendFormsLetter(tx, w, d, by, r); err != nil {
+		return err
+	}
+	return tx.Audit(db.AuditEntry{StaffID: by.member.ID, Act: act, ClientID: r.ID, Detail: fmt.Sprintf("forms newly asked for: %d", asked)})
+}
+
+// sendInvitation queues an invitation to a client. It ends the link that they hold, and takes back a letter that has not
+// left yet.
+func (p *Practice) sendInvitation(tx *db.Tx, w *writer, m db.Message, client db.Client, therapists []string, sentBy, draftID int64) error {
+	if err := tx.CancelLetters(client.ID, db.LetterInvitation, "A newer invitation took its place."); err != nil {
+		return err
+	}
+	link := db.Link{Purpose: db.LinkJoin, ClientID: client.ID, ExpiresAt: w.expires()}
+	if err := tx.AddLink(&link); err != nil {
+		return err
+	}
+	invitation := db.Invitation{ClientID: client.ID, LinkID: link.ID, SentBy: sentBy}
+	if err := tx.AddInvitation(&invitation); err != nil {
+		return err
+	}
+	letter, err := w.write(db.InvitationMessage, m, client, therapists)
+	if err != nil {
+		return err
+	}
+	return p.queue(tx, letter, db.Letter{Kind: db.LetterInvitation, ClientID: client.ID, SentBy: sentBy, DraftID: draftID, InvitationID: invitation.ID, LinkID: link.ID})
+}
+
+func (p *Practice) sendFormsLetter(tx *db.Tx, w *writer, d Draft, by Staff, r recipient) error {
+	if err := tx.CancelLetters(r.ID, db.LetterForms, "A newer letter took its place."); err != nil {
+		return err
+	}
+	letter, err := w.write(db.FormsMessage, d.message(r), r.Client, r.therapists)
+	if err != nil {
+		return err
+	}
+	return p.queue(tx, letter, db.Letter{Kind: db.LetterForms, ClientID: r.ID, SentBy: by.member.ID, DraftID: d.record.ID})
+}
+
+// queue freezes a composed letter into the outbox.
+func (p *Practice) queue(tx *db.Tx, letter mail.Letter, l db.Letter) error {
+	l.MessageID, l.To, l.EnvelopeFrom, l.Subject, l.Data = letter.MessageID, letter.To.Email, p.config.From.Envelope(), letter.Subject, letter.Bytes
+	return tx.AddLetter(&l)
+}
+
+// saveDefaults makes a draft's messages and forms those that new drafts start with. What was changed for one client alone
+// is not part of it.
+func saveDefaults(tx *db.Tx, by Staff, d Draft) error {
+	var keys []string
+	for _, f := range d.Forms {
+		if f.Chosen {
+			keys = append(keys, f.Key)
+		}
+	}
+	for _, m := range d.Messages {
+		if err := tx.SaveDefaultMessage(m.Kind, m.Message, keys); err != nil {
+			return err
+		}
+	}
+	return tx.Audit(db.AuditEntry{StaffID: by.member.ID, Act: "saved the default message and intake forms"})
+}
+
+// Progress is how far the letters of a sent draft are.
+type Progress struct {
+	Total, Accepted, Waiting, Failed, NeedsAttention, Cancelled int
+}
+
+// Done tells that every letter reached its end.
+func (p Progress) Done() bool { return p.Waiting == 0 }
+
+// Settled is how many letters reached an end.
+func (p Progress) Settled() int { return p.Total - p.Waiting }
+
+// Outcome is a sent draft: how far its letters are, and what became of each.
+type Outcome struct {
+	Draft    Draft
+	Progress Progress
+	Letters  []db.DraftLetter // a page of them: what needs a look first, then by name
+}
+
+// Outcome returns what became of a draft that its author sent. It returns ErrNotFound as Draft does, and before it is sent.
+func (p *Practice) Outcome(ctx context.Context, by Staff, draftID string, offset, limit int) (o Outcome, err error) {
+	err = p.db.View(ctx, func(tx *db.Tx) error {
+		if o.Draft.record, err = tx.Draft(by.member.ID, draftID); err != nil {
+			return err
+		}
+		o.Draft.PublicID, o.Draft.Sent = o.Draft.record.PublicID, !o.Draft.record.SentAt.IsZero()
+		if !o.Draft.Sent || o.Draft.record.ClientID == 0 && !by.administers() {
+			return ErrNotFound
+		}
+		if o.Draft.record.ClientID != 0 {
+			if o.Draft.Client, err = tx.ClientByID(by.invites(), o.Draft.record.ClientID); err != nil {
+				return err
+			}
+		}
+		counts, err := tx.DraftLetters(o.Draft.record.ID)
+		if err != nil {
+			return err
+		}
+		o.Progress = Progress{
+			Accepted: counts[db.LetterAccepted], Waiting: counts[db.LetterQueued] + counts[db.LetterSending],
+			Failed: counts[db.LetterFailed], NeedsAttention: counts[db.LetterNeedsAttention], Cancelled: counts[db.LetterCancelled],
+		}
+		for _, n := range counts {
+			o.Progress.Total += n
+		}
+		o.Letters, err = tx.LettersOfDraft(by.invites(), o.Draft.record.ID, offset, limit)
+		return err
+	})
+	return o, err
+}
+
+// SentAt is when the draft was sent.
+func (o Outcome) SentAt() time.Time { return o.Draft.record.SentAt }
+
+// Total is how many letters there are to look at.
+func (p Preview) Total() int { return p.Draft.Receivers() }
