@@ -147,6 +147,7 @@ func invalid(err error) (practice.Invalid, error) {
 
 // notices are what pages say after a write; %s is a count.
 var notices = map[string]string{
+	"saved":      "Saved.",
 	"signed out": "You are signed out.",
 }
 

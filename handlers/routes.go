@@ -22,10 +22,23 @@ func (s *Site) routes() []route {
 		// Clients
 
 		// Drafts: compose, preview, send
+		{"POST", "/clients/:id/drafts", s.staff(s.startClientDraft)},
+		{"GET", "/drafts/:id", s.staff(s.composeDraft)},
+		{"POST", "/drafts/:id", s.staff(s.saveDraft)},
+		{"GET", "/drafts/:id/preview", s.staff(s.previewDraft)},
+		{"GET", "/drafts/:id/letter", s.staff(s.previewLetter)},
+		{"POST", "/drafts/:id/message", s.staff(s.changeMessage)},
+		{"POST", "/drafts/:id/send", s.staff(s.sendDraft)},
+		{"GET", "/drafts/:id/sent", s.staff(s.sentDraft)},
 
 		// Forms that clients completed
 
 		// Organization
+		{"GET", "/organization/settings", s.administrator(s.settings)},
+		{"POST", "/organization/settings", s.administrator(s.saveSettings)},
+		{"GET", "/organization/client-portal", s.administrator(s.clientPortal)},
+		{"GET", "/organization/client-portal/settings", s.administrator(s.portalSettings)},
+		{"POST", "/organization/client-portal/settings", s.administrator(s.savePortalSettings)},
 
 		// The client's portal
 

@@ -256,3 +256,18 @@ func (p *Practice) SaveDraft(ctx context.Context, by Staff, draftID string, chan
 		return tx.SaveDraft(d.record)
 	})
 }
+
+// Typed is the draft with what its author typed and ticked laid over it, to be shown again beside what is wrong with it.
+func (d Draft) Typed(change DraftChange) Draft {
+	d.Messages, d.Forms = slices.Clone(d.Messages), slices.Clone(d.Forms)
+	for i, m := range d.Messages {
+		if typed, ok := change.Messages[m.Kind]; ok {
+			d.Messages[i].Message = typed
+		}
+	}
+	for i, f := range d.Forms {
+		d.Forms[i].Chosen = slices.Contains(change.Forms, f.Key)
+	}
+	d.SaveDefault = change.SaveDefault
+	return d
+}

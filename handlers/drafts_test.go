@@ -1,0 +1,132 @@
+package handlers
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"anteroom/db"
+	"anteroom/mail"
+	"anteroom/practice"
+)
+
+// intake keeps one form to be sent.
+func (s *testSite) intake() {
+	s.t.Helper()
+	if err := s.DB.Update(s.t.Context(), func(tx *db.Tx) error {
+		return tx.AddForm(db.Form{Key: "intake", Version: "1", Title: "Intake", Definition: "{}"})
+	}); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// olgasDraft begins Olga's draft on the Organization page, for these clients.
+func (s *testSite) olgasDraft(clients ...db.Client) string {
+	s.t.Helper()
+	var ids []string
+	for _, c := range clients {
+		ids = append(ids, c.PublicID)
+	}
+	if _, err := s.Practice.ChangeSelection(s.t.Context(), s.Olga, practice.SelectionChange{On: ids}); err != nil {
+		s.t.Fatal(err)
+	}
+	_, id, err := s.Practice.Selection(s.t.Context(), s.Olga)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return draftPath(id)
+}
+
+func TestComposePreviewSend(t *testing.T) {
+	s := newSite(t)
+	s.intake()
+	olga := s.as("Olga")
+	draft := s.olgasDraft(s.Ann, s.Mia)
+	page := olga.get(draft).want(http.StatusOK, "1 client is invited.", "1 client has an account already", "Available Placeholders")
+	if n := page.doc.Find("textarea").Length(); n != 2 {
+		t.Errorf("%d messages, want one for each kind", n)
+	}
+
+	// What is wrong is said at its field, and what was typed stays.
+	wrong := olga.post(draft, "invitation.subject", "Come in", "invitation.body", "Hello {client_nickname}", "forms.subject", "Forms", "forms.body", "Ready", "do", "preview")
+	wrong.wantError("invitation-body", "{client_nickname}")
+	if got := wrong.doc.Find("#invitation-subject").AttrOr("value", ""); got != "Come in" {
+		t.Errorf("the subject came back as %q", got)
+	}
+	part := olga.htmx().post(draft, "invitation.subject", "Come in", "invitation.body", "Hello {client_nickname}", "forms.subject", "Forms", "forms.body", "Ready", "do", "preview")
+	part.wantError("invitation-body", "{client_nickname}")
+	if part.header.Get("HX-Retarget") != "#compose" || part.doc.Find("html > head > title").Length() != 0 {
+		t.Error("the fragment does not take the form's place")
+	}
+
+	typed := []string{"invitation.subject", "Come in, {client_first_name}", "invitation.body", "Hello {client_first_name}\n\n{portal_link}", "forms.subject", "Forms", "forms.body", "Ready", "form", "intake", "do", "preview"}
+	olga.post(draft, typed...).wantTo(draft + "/preview")
+	preview := olga.get(draft+"/preview").want(http.StatusOK, "What Ann Abbott will receive", "Come in, Ann", "Client 1 of 2", "FormsIntake")
+	if !strings.Contains(preview.text("pre.mail-text"), mail.Slot) {
+		t.Error("the preview does not show where the link will stand")
+	}
+	frame := olga.get(preview.doc.Find("iframe").AttrOr("src", ""))
+	if frame.want(http.StatusOK); !strings.Contains(frame.body, "Hello Ann") {
+		t.Error("the frame does not show the letter")
+	}
+	if csp := frame.header.Get("Content-Security-Policy"); !strings.Contains(csp, "sandbox") || !strings.Contains(csp, "frame-ancestors 'self'") {
+		t.Errorf("the frame's policy is %q", csp)
+	}
+	olga.htmx().post(draft, typed...).want(http.StatusOK, "What Ann Abbott will receive")
+
+	olga.post(draft+"/message", "client", s.Ann.PublicID, "subject", "Only Ann", "body", "Hi {nobody}", "for", "one").wantError("body", "{nobody}")
+	olga.post(draft+"/message", "client", s.Ann.PublicID, "subject", "Only Ann", "body", "Hi", "for", "one").wantTo(draft + "/preview?client=" + s.Ann.PublicID)
+	olga.get(draft+"/preview?client="+s.Ann.PublicID).want(http.StatusOK, "Only Ann", "Use what all others get")
+	olga.post(draft+"/message", "client", s.Ann.PublicID, "for", "drop").wantTo(draft + "/preview?client=" + s.Ann.PublicID)
+	olga.get(draft+"/preview").want(http.StatusOK, "Come in, Ann")
+
+	olga.post(draft + "/send").wantTo(draft + "/sent")
+	olga.post(draft + "/send").wantTo(draft + "/sent") // pressed twice
+	olga.get(draft+"/sent").want(http.StatusOK, "Sending: 0 of 2 done.", "Abbott, Ann", "queued")
+	if got := olga.get(draft); got.status != http.StatusSeeOther {
+		t.Errorf("a sent draft can be changed: %d", got.status)
+	}
+	if n := len(olga.htmx().get(draft + "/sent?poll=1").doc.Find("html > body > header").Nodes); n != 0 {
+		t.Error("the page asks for its progress and gets a whole page")
+	}
+}
+
+func TestDraftsAreTheirAuthors(t *testing.T) {
+	s := newSite(t)
+	s.intake()
+	draft := s.olgasDraft(s.Ann)
+	s.as("Olga").get(draft).want(http.StatusOK) // there is one
+	for _, who := range []string{"Tom", "Tess", "Finn"} {
+		for _, path := range []string{"", "/preview", "/letter", "/sent"} {
+			s.as(who).get(draft + path).want(http.StatusNotFound)
+		}
+		s.as(who).post(draft + "/send").want(http.StatusNotFound)
+	}
+	s.as("Mia").get(draft).want(http.StatusNotFound)
+	s.as("").get(draft).want(http.StatusSeeOther)
+}
+
+func TestClientDetailsDraft(t *testing.T) {
+	s := newSite(t)
+	s.intake()
+	tom := s.as("Tom")
+	start := tom.post("/clients/" + s.Ann.PublicID + "/drafts").want(http.StatusSeeOther)
+	page := tom.follow(start).want(http.StatusOK, "Invite to Client Portal", "Preview Message")
+	if page.doc.Find("[name=save_default]").Length() != 0 {
+		t.Error("a therapist is offered to save the default")
+	}
+	s.as("Tess").post("/clients/" + s.Ben.PublicID + "/drafts").want(http.StatusNotFound)
+	s.as("Tom").post("/clients/" + s.Ben.PublicID + "/drafts").want(http.StatusNotFound)
+}
+
+func TestSettings(t *testing.T) {
+	s := newSite(t)
+	olga := s.as("Olga")
+	olga.post("/organization/settings", "name", " ", "phone", "none", "time_zone", "Mars/Olympus").want(http.StatusUnprocessableEntity,
+		"Enter the practice's name", "Enter a phone number", "Choose a time zone")
+	olga.post("/organization/settings", "name", "Elm House", "phone", "555-0199", "time_zone", "Europe/Berlin").wantTo("/organization/settings")
+	olga.get("/organization/settings").want(http.StatusOK, "Saved.", "Elm House")
+	olga.post("/organization/client-portal/settings", "invitation_days", "31", "crisis", "").want(http.StatusUnprocessableEntity, "from 1 to 30", "whom to call")
+	olga.post("/organization/client-portal/settings", "invitation_days", "14", "crisis", "Call 988.").wantTo("/organization/client-portal/settings")
+	s.as("Tom").get("/organization/settings").want(http.StatusForbidden)
+}

@@ -1,0 +1,93 @@
+package handlers
+
+import (
+	"anteroom/practice"
+
+	"github.com/gofiber/fiber/v2"
+)
+
+// settingsPage is the organization's name, phone and time zone.
+type settingsPage struct {
+	Shell
+	practice.OrganizationFields
+	Zones  []string
+	Errors practice.Invalid
+}
+
+func (s *Site) settings(c *fiber.Ctx, _ practice.Administrator) error {
+	o, err := s.Practice.Organization(c.UserContext())
+	if err != nil {
+		return err
+	}
+	return s.showSettings(c, practice.OrganizationFields{Name: o.Name, Phone: o.Phone, TimeZone: o.TimeZone.String()}, nil)
+}
+
+func (s *Site) showSettings(c *fiber.Ctx, fields practice.OrganizationFields, wrong practice.Invalid) error {
+	if len(wrong) > 0 {
+		c.Status(fiber.StatusUnprocessableEntity)
+	}
+	return c.Render("organization/settings", settingsPage{s.organization(c, "Settings", "settings"), fields, timeZones, wrong})
+}
+
+func (s *Site) saveSettings(c *fiber.Ctx, by practice.Administrator) error {
+	fields := practice.OrganizationFields{Name: c.FormValue("name"), Phone: c.FormValue("phone"), TimeZone: c.FormValue("time_zone")}
+	if err := s.Practice.ChangeOrganization(c.UserContext(), by, fields); err != nil {
+		wrong, err := invalid(err)
+		if err != nil {
+			return err
+		}
+		return s.showSettings(c, fields, wrong)
+	}
+	s.notify(c, "saved")
+	return s.seeOther(c, "/organization/settings")
+}
+
+// timeZones are the zones offered where practices of the United States, Canada and Europe are; any other can be typed.
+var timeZones = []string{
+	"America/New_York", "America/Chicago", "America/Denver", "America/Phoenix", "America/Los_Angeles", "America/Anchorage",
+	"Pacific/Honolulu", "America/Puerto_Rico", "America/Halifax", "America/Toronto", "America/Winnipeg", "America/Edmonton",
+	"America/Vancouver", "Europe/London", "Europe/Dublin", "Europe/Lisbon", "Europe/Madrid", "Europe/Paris", "Europe/Berlin",
+	"Europe/Rome", "Europe/Warsaw", "Europe/Athens", "Australia/Sydney", "Australia/Perth", "Pacific/Auckland", "UTC",
+}
+
+// portalSettingsPage is how the client portal is set.
+type portalSettingsPage struct {
+	Shell
+	practice.PortalFields
+	Errors practice.Invalid
+}
+
+func (s *Site) clientPortal(c *fiber.Ctx, _ practice.Administrator) error {
+	return s.seeOther(c, "/organization/client-portal/settings")
+}
+
+func (s *Site) portalSettings(c *fiber.Ctx, _ practice.Administrator) error {
+	o, err := s.Practice.Organization(c.UserContext())
+	if err != nil {
+		return err
+	}
+	return s.showPortalSettings(c, practice.PortalFieldsOf(o), nil)
+}
+
+func (s *Site) showPortalSettings(c *fiber.Ctx, fields practice.PortalFields, wrong practice.Invalid) error {
+	if len(wrong) > 0 {
+		c.Status(fiber.StatusUnprocessableEntity)
+	}
+	return c.Render("organization/client_portal", portalSettingsPage{s.organization(c, "Client Portal", "client-portal"), fields, wrong})
+}
+
+func (s *Site) savePortalSettings(c *fiber.Ctx, by practice.Administrator) error {
+	fields := practice.PortalFields{InvitationDays: c.FormValue("invitation_days"), Welcome: c.FormValue("welcome"),
+		Help: c.FormValue("help"), Crisis: c.FormValue("crisis")}
+	if err := s.Practice.ChangePortal(c.UserContext(), by, fields); err != nil {
+		wrong, err := invalid(err)
+		if err != nil {
+			return err
+		}
+		return s.showPortalSettings(c, fields, wrong)
+	}
+	s.notify(c, "saved")
+	return s.seeOther(c, "/organization/client-portal/settings")
+}
+
+const manageClientsPath = "/organization/client-portal/clients"
