@@ -269,7 +269,7 @@ func serveSite(ctx context.Context, c config, isDemo bool) error {
 		return err
 	}
 	p := practice.New(database, practice.Config{Public: c.public, Composer: composer, From: from})
-	site, err := handlers.New(handlers.Config{Practice: p, Public: c.public, Log: log, Demo: isDemo})
+	site, err := handlers.New(handlers.Config{Practice: p, Public: c.public, Log: log})
 	if err != nil {
 		return err
 	}

@@ -36,7 +36,7 @@ type ShellActor struct {
 }
 
 func (s *Site) shell(c *fiber.Ctx, title, nav string) Shell {
-	shell := Shell{Title: title, Nav: nav, Notice: s.takeNotice(c), zone: time.UTC, Demo: s.Demo}
+	shell := Shell{Title: title, Nav: nav, Notice: s.takeNotice(c), zone: time.UTC, Demo: s.Mailbox != nil}
 	if o, err := s.Practice.Organization(c.UserContext()); err == nil {
 		shell.Practice, shell.zone = o.Name, o.TimeZone
 	}

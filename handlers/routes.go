@@ -43,5 +43,8 @@ func (s *Site) routes() []route {
 		// The client's portal
 
 		// The demo's mailbox
+		{"GET", "/demo/mailbox", s.anyone(s.mailbox)},
+		{"GET", "/demo/mailbox/:id", s.anyone(s.mailbox)},
+		{"GET", "/demo/mailbox/:id/letter", s.anyone(s.mailboxLetter)},
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"anteroom/db"
+	"anteroom/mail/mailbox"
 	"anteroom/practice"
 	"anteroom/static"
 	"anteroom/views"
@@ -26,8 +27,8 @@ type Config struct {
 	Practice *practice.Practice
 	Public   *url.URL // the site's public address
 	Log      *slog.Logger
-	Demo     bool   // served with invented people and a built-in mailbox
-	MailHeld string // why letters wait in the outbox, for the screens that send; empty: they leave
+	Mailbox  *mailbox.Box // where the demo's mail arrives; nil outside the demo
+	MailHeld string       // why letters wait in the outbox, for the screens that send; empty: they leave
 }
 
 // Site serves Anteroom's pages.
