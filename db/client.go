@@ -136,6 +136,23 @@ func (tx *Tx) setClientEmail(clientID int64, e Email) error {
 	return named(err)
 }
 
+// SharesMailbox tells whether another client's address differs from e by nothing but what follows a plus sign: most mail
+// services put both into one mailbox.
+func (tx *Tx) SharesMailbox(e Email, clientID int64) (shares bool, err error) {
+	at := strings.LastIndexByte(e.canonical, '@')
+	if at < 0 {
+		return false, nil
+	}
+	base, _, _ := strings.Cut(e.canonical[:at], "+")
+	domain := e.canonical[at:]
+	// The range holds what begins with "base+": a comma follows the plus sign, and stands in no address.
+	err = tx.row(`SELECT EXISTS (SELECT 1 FROM email_addresses
+		WHERE (canonical = ? OR canonical > ? AND canonical < ? AND substr(canonical, instr(canonical, '@')) = ?)
+			AND canonical <> ? AND client_id IS NOT NULL AND client_id <> ?)`,
+		base+domain, base+"+", base+",", domain, e.canonical, clientID).Scan(&shares)
+	return shares, err
+}
+
 // nextChange takes this transaction's value of the client change counter.
 func (tx *Tx) nextChange() (int64, error) {
 	if tx.change != 0 {

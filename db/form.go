@@ -178,8 +178,9 @@ type FormProgress struct {
 	SafetyConcern bool // a completed form raised one, and nobody has reviewed it
 }
 
-// FormProgressOf counts the form requests of clients within reach, and opens the results that nobody has reviewed.
-func (tx *Tx) FormProgressOf(reach Reach, clientIDs []int64) (map[int64]FormProgress, error) {
+// FormProgressOf counts the form requests of clients within reach, and opens those results that nobody has reviewed and
+// that are within the second reach: whose forms one may read.
+func (tx *Tx) FormProgressOf(reach, reads Reach, clientIDs []int64) (map[int64]FormProgress, error) {
 	progress := map[int64]FormProgress{}
 	if len(clientIDs) == 0 {
 		return progress, nil
@@ -191,7 +192,7 @@ func (tx *Tx) FormProgressOf(reach Reach, clientIDs []int64) (map[int64]FormProg
 	requests, err := list(tx, func(s scanner) (r FormRequest, err error) {
 		err = s.Scan(&r.ID, &r.ClientID, timeScan{&r.CompletedAt}, timeScan{&r.ReviewedAt}, &r.sealed)
 		return r, err
-	}, `SELECT id, client_id, completed_at, reviewed_at, CASE WHEN reviewed_at IS NULL THEN result END FROM form_requests
+	}, `SELECT id, client_id, completed_at, reviewed_at, CASE WHEN reviewed_at IS NULL AND `+reads.holds("client_id")+` THEN result END FROM form_requests
 		WHERE client_id IN (SELECT value FROM json_each(?)) AND revoked_at IS NULL AND `+reach.holds("client_id"), string(ids))
 	if err != nil {
 		return nil, err

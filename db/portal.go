@@ -61,6 +61,11 @@ func (p Portal) State(now time.Time) PortalState {
 	return PortalQueued
 }
 
+// Open tells that the latest invitation's link still opens the portal to the client.
+func (p Portal) Open(now time.Time) bool {
+	return p.OffAt.IsZero() && p.AccountAt.IsZero() && p.Invitation != "" && p.UsedAt.IsZero() && p.EndedAt.IsZero() && now.Before(p.ExpiresAt)
+}
+
 // HasAccount tells that the client joined the portal, whether or not access is turned off now.
 func (p Portal) HasAccount() bool { return !p.AccountAt.IsZero() }
 

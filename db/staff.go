@@ -176,3 +176,17 @@ func (tx *Tx) TherapistsOf(reach Reach, clientIDs []int64) (map[int64][]string, 
 	}
 	return names, err
 }
+
+// StaffNames names everybody who works or worked here, by the id that other records hold.
+func (tx *Tx) StaffNames() (map[int64]string, error) {
+	type named struct {
+		id   int64
+		name string
+	}
+	all, err := list(tx, func(s scanner) (n named, err error) { err = s.Scan(&n.id, &n.name); return }, "SELECT id, name FROM staff_members")
+	names := make(map[int64]string, len(all))
+	for _, n := range all {
+		names[n.id] = n.name
+	}
+	return names, err
+}

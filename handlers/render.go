@@ -88,6 +88,10 @@ func (s *Site) templateFuncs() map[string]any {
 		"slug":      func(s any) string { return slug(fmt.Sprint(s)) },
 		"date":      writtenDate,
 		"lower":     strings.ToLower,
+		"capital": func(s any) string {
+			text := fmt.Sprint(s)
+			return strings.ToUpper(text[:min(1, len(text))]) + text[min(1, len(text)):]
+		},
 	}
 }
 
@@ -149,6 +153,16 @@ func invalid(err error) (practice.Invalid, error) {
 var notices = map[string]string{
 	"saved":      "Saved.",
 	"signed out": "You are signed out.",
+
+	"client added":       "The client was added.",
+	"client changed":     "The changes were saved.",
+	"client assigned":    "The client was assigned.",
+	"client unassigned":  "The client is no longer assigned to them.",
+	"portal off":         "Portal access is turned off.",
+	"portal on":          "Portal access is turned on.",
+	"invitation revoked": "The invitation was revoked: its link no longer works.",
+	"form revoked":       "The form was revoked.",
+	"over already":       "That was over already, so nothing changed.",
 }
 
 // notify has the next page say a notice, with a count where it has room for one.

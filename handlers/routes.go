@@ -20,6 +20,19 @@ func (s *Site) routes() []route {
 		{"POST", "/sign-out", s.anyone(s.signOut)},
 
 		// Clients
+		{"GET", "/clients", s.staff(s.clients)},
+		{"POST", "/clients", s.staff(s.addClient)},
+		{"GET", "/clients/new", s.staff(s.newClient)},
+		{"GET", "/clients/:id", s.staff(s.openClient)},
+		{"GET", "/clients/:id/edit", s.staff(s.editClient)},
+		{"POST", "/clients/:id/edit", s.staff(s.changeClient)},
+		{"GET", "/clients/:id/portal-access", s.administrator(s.portalAccess)},
+		{"POST", "/clients/:id/portal-access", s.administrator(s.turnPortal)},
+		{"POST", "/clients/:id/therapists", s.administrator(s.assignClient)},
+		{"GET", "/clients/:id/invitation", s.staff(s.invitationToRevoke)},
+		{"POST", "/clients/:id/invitation", s.staff(s.revokeInvitation)},
+		{"GET", "/form-requests/:id/revoke", s.staff(s.formToRevoke)},
+		{"POST", "/form-requests/:id/revoke", s.staff(s.revokeForm)},
 
 		// Drafts: compose, preview, send
 		{"POST", "/clients/:id/drafts", s.staff(s.startClientDraft)},

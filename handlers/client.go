@@ -1,0 +1,325 @@
+package handlers
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"anteroom/db"
+	"anteroom/practice"
+
+	"github.com/gofiber/fiber/v2"
+)
+
+// clientRow is a client's row as lists write it: ready words, for lists are drawn often.
+type clientRow struct {
+	practice.ClientRow
+	Therapist string
+	Forms     string // "2 of 3"; empty: none were sent
+	Slug      string // the stylesheet's name of the state
+	Words     string
+	Reason    string // why an invitation couldn't be sent
+}
+
+func (s Shell) clientRows(rows []practice.ClientRow) []clientRow {
+	written := make([]clientRow, len(rows))
+	for i, r := range rows {
+		w := clientRow{ClientRow: r, Therapist: strings.Join(r.Therapists, ", "), Slug: slug(string(r.State)), Words: s.stateWords(r.Client, r.State)}
+		if r.Progress.Sent > 0 {
+			w.Forms = fmt.Sprintf("%d of %d", r.Progress.Completed, r.Progress.Sent)
+		}
+		if r.State == db.PortalCouldntSend {
+			w.Reason = r.Portal.Reply
+		}
+		written[i] = w
+	}
+	return written
+}
+
+// stateWords is a client's portal state as staff read it.
+func (s Shell) stateWords(c db.Client, state db.PortalState) string {
+	if state == db.PortalInvited {
+		return "Invited, expires " + s.Day(c.Portal.ExpiresAt)
+	}
+	return string(state)
+}
+
+type clientsPage struct {
+	Shell
+	Query    string
+	Count    string
+	Rows     []clientRow
+	Pages    Pages
+	MayAdd   bool
+	Assigned bool // whoever looks sees only clients assigned to them
+	Fragment bool
+}
+
+// clients lists the clients whom a staff member sees, as a page or, while somebody types, as the list alone.
+func (s *Site) clients(c *fiber.Ctx, by practice.Staff) error {
+	page := clientsPage{Query: strings.TrimSpace(c.Query("q")), MayAdd: by.AddsClients(), Assigned: by.Role() == db.RoleTherapist, Fragment: partly(c)}
+	found, err := s.Practice.Clients(c.UserContext(), by, page.Query, pageNumber(c))
+	if err != nil {
+		return err
+	}
+	page.Shell = s.shell(c, "Clients", "clients")
+	page.Rows = page.Shell.clientRows(found.Rows)
+	page.Count = counted(found.Total, page.Query)
+	page.Pages = newPages(found.Number, found.Total, func(number int) string { return "/clients" + searchQuery(page.Query, number) })
+	return s.render(c, "clients/list", "clients/_found", page)
+}
+
+// counted is how many clients a search found.
+func counted(total int, query string) string {
+	noun := "clients"
+	if total == 1 {
+		noun = "client"
+	}
+	if query != "" {
+		noun += " found"
+	}
+	return thousands(total) + " " + noun
+}
+
+type clientForm struct {
+	Shell
+	Client      db.Client // zero: a new one
+	Fields      practice.ClientFields
+	Errors      practice.Invalid
+	Mistakes    []mistake
+	Other       *db.Client // who has the address, if one may see them
+	EmailEffect string     // what a change of the address does
+	Mine        bool       // a new client becomes one's own
+}
+
+func (f clientForm) with(wrong practice.Invalid) clientForm {
+	f.Errors = wrong
+	f.Mistakes = mistakes(wrong, [2]string{"first_name", "Legal first name"}, [2]string{"last_name", "Legal last name"},
+		[2]string{"preferred_name", "Preferred name"}, [2]string{"date_of_birth", "Date of birth"}, [2]string{"phone", "Phone"},
+		[2]string{"email", "Email"}, [2]string{"shared_mailbox", "Email"})
+	return f
+}
+
+func (s *Site) newClient(c *fiber.Ctx, by practice.Staff) error {
+	if !by.AddsClients() {
+		return practice.ErrNotAllowed
+	}
+	return c.Render("clients/form", clientForm{Shell: s.shell(c, "Add a client", "clients"), Mine: by.Role() == db.RoleTherapist})
+}
+
+func (s *Site) addClient(c *fiber.Ctx, by practice.Staff) error {
+	form := clientForm{Fields: clientFields(c), Mine: by.Role() == db.RoleTherapist}
+	id, err := s.Practice.AddClient(c.UserContext(), by, form.Fields)
+	if err != nil {
+		return s.clientMistakes(c, by, form, "Add a client", err)
+	}
+	s.notify(c, "client added")
+	return s.seeOther(c, "/clients/"+id)
+}
+
+func (s *Site) editClient(c *fiber.Ctx, by practice.Staff) error {
+	client, err := s.Practice.ClientToEdit(c.UserContext(), by, c.Params("id"))
+	if err != nil {
+		return err
+	}
+	return c.Render("clients/form", clientForm{Shell: s.shell(c, "Edit "+client.ListName(), "clients"), Client: client,
+		Fields: practice.FieldsOf(client), EmailEffect: emailEffect(client, s.Practice.Now())})
+}
+
+func (s *Site) changeClient(c *fiber.Ctx, by practice.Staff) error {
+	client, err := s.Practice.ClientToEdit(c.UserContext(), by, c.Params("id"))
+	if err != nil {
+		return err
+	}
+	form := clientForm{Client: client, Fields: clientFields(c), EmailEffect: emailEffect(client, s.Practice.Now())}
+	if err := s.Practice.ChangeClient(c.UserContext(), by, client.PublicID, form.Fields); err != nil {
+		return s.clientMistakes(c, by, form, "Edit "+client.ListName(), err)
+	}
+	s.notify(c, "client changed")
+	return s.seeOther(c, "/clients/"+client.PublicID)
+}
+
+// clientMistakes shows the form again with what was typed, if that is what was wrong.
+func (s *Site) clientMistakes(c *fiber.Ctx, by practice.Staff, form clientForm, title string, err error) error {
+	wrong, err := invalid(err)
+	if err != nil {
+		return err
+	}
+	if wrong["email"] == practice.EmailTaken {
+		other, err := s.Practice.ClientWithEmail(c.UserContext(), by, form.Fields.Email)
+		switch {
+		case err == nil:
+			form.Other = &other
+		case !errors.Is(err, practice.ErrNotFound):
+			return err
+		}
+	}
+	form = form.with(wrong)
+	form.Shell = s.shell(c, title, "clients")
+	return c.Status(fiber.StatusUnprocessableEntity).Render("clients/form", form)
+}
+
+func clientFields(c *fiber.Ctx) practice.ClientFields {
+	return practice.ClientFields{FirstName: c.FormValue("first_name"), LastName: c.FormValue("last_name"), PreferredName: c.FormValue("preferred_name"),
+		DateOfBirth: c.FormValue("date_of_birth"), Phone: c.FormValue("phone"), Email: c.FormValue("email"), SharedMailbox: c.FormValue("shared_mailbox") != ""}
+}
+
+// emailEffect says beforehand what a change of a client's address does.
+func emailEffect(c db.Client, now time.Time) string {
+	switch {
+	case c.Portal.HasAccount():
+		return c.Name() + " signs in with this address. A new one signs them out; they sign in with it and the same password."
+	case c.Portal.Open(now):
+		return "An invitation is open. A new address ends its link, and a letter that is still queued doesn't leave: invite again afterwards."
+	}
+	return ""
+}
+
+// letterWords are what letters are about.
+var letterWords = map[db.LetterKind]string{
+	db.LetterInvitation:  "Invitation",
+	db.LetterForms:       "Forms to fill in",
+	db.LetterNewPassword: "Link to a new password",
+}
+
+type clientDetails struct {
+	Shell
+	practice.ClientDetails
+	LetterWords map[db.LetterKind]string
+	Slug        string
+	Words       string
+	Invited     bool
+	Openings    bool
+}
+
+func (s *Site) openClient(c *fiber.Ctx, by practice.Staff) error {
+	openings := c.Query("history") == "all"
+	details, err := s.Practice.OpenClient(c.UserContext(), by, c.Params("id"), openings)
+	if err != nil {
+		return err
+	}
+	shell := s.shell(c, details.ListName(), "clients")
+	return c.Render("clients/details", clientDetails{Shell: shell, ClientDetails: details, LetterWords: letterWords, Slug: slug(string(details.State)),
+		Words: shell.stateWords(details.Client, details.State), Invited: details.Invited(s.Practice.Now()), Openings: openings})
+}
+
+// confirmPage asks before something is done that can't be undone.
+type confirmPage struct {
+	Shell
+	Client db.Client
+	Text   string
+	Action string // where the form goes
+	Button string
+	Cancel string
+	Turn   string // the form's one hidden value
+}
+
+func (s *Site) portalAccess(c *fiber.Ctx, by practice.Administrator) error {
+	client, err := s.Practice.ClientToEdit(c.UserContext(), by.Staff, c.Params("id"))
+	if err != nil {
+		return err
+	}
+	if !client.Portal.OffAt.IsZero() {
+		return s.overAlready(c, client.PublicID)
+	}
+	page := confirmPage{Client: client, Shell: s.shell(c, "Turn off portal access for "+fullName(client)+"?", "clients"),
+		Text:   "They are signed out at once and can't sign in until you turn it on again. A link already mailed stops working, and letters that are still queued don't leave. Completed forms stay.",
+		Action: "/clients/" + client.PublicID + "/portal-access", Button: "Turn off access", Cancel: "Keep it on", Turn: "off"}
+	return c.Render("clients/confirm", page)
+}
+
+func (s *Site) turnPortal(c *fiber.Ctx, by practice.Administrator) error {
+	id, turn := c.Params("id"), c.FormValue("turn")
+	if turn != "on" && turn != "off" {
+		return fiber.NewError(fiber.StatusBadRequest, "Portal access is turned on or off.")
+	}
+	if err := s.Practice.TurnPortal(c.UserContext(), by, id, turn == "on"); err != nil {
+		return err
+	}
+	s.notify(c, "portal "+turn)
+	return s.seeOther(c, "/clients/"+id)
+}
+
+func (s *Site) assignClient(c *fiber.Ctx, by practice.Administrator) error {
+	id, assign := c.Params("id"), c.FormValue("do") != "unassign"
+	if err := s.Practice.AssignClient(c.UserContext(), by, id, c.FormValue("staff"), assign); err != nil {
+		return err
+	}
+	if assign {
+		s.notify(c, "client assigned")
+	} else {
+		s.notify(c, "client unassigned")
+	}
+	return s.seeOther(c, "/clients/"+id)
+}
+
+func (s *Site) invitationToRevoke(c *fiber.Ctx, by practice.Staff) error {
+	client, err := s.Practice.InvitationToRevoke(c.UserContext(), by, c.Params("id"))
+	if errors.Is(err, db.ErrClosed) {
+		return s.overAlready(c, c.Params("id"))
+	}
+	if err != nil {
+		return err
+	}
+	page := confirmPage{Client: client, Shell: s.shell(c, "Revoke the invitation of "+fullName(client)+"?", "clients"),
+		Text:   "Its link stops working. The forms that were sent stay open, for when you invite again.",
+		Action: "/clients/" + client.PublicID + "/invitation", Button: "Revoke the invitation", Cancel: "Keep it"}
+	switch client.Portal.Letter {
+	case db.LetterQueued:
+		page.Text = "Its letter is still queued and won't leave. " + page.Text
+	case db.LetterSending:
+		page.Text = "Its letter is on its way and can't be called back, but its link stops working. The forms that were sent stay open, for when you invite again."
+	}
+	return c.Render("clients/confirm", page)
+}
+
+func (s *Site) revokeInvitation(c *fiber.Ctx, by practice.Staff) error {
+	id := c.Params("id")
+	err := s.Practice.RevokeInvitation(c.UserContext(), by, id)
+	if errors.Is(err, db.ErrClosed) {
+		return s.overAlready(c, id)
+	}
+	if err != nil {
+		return err
+	}
+	s.notify(c, "invitation revoked")
+	return s.seeOther(c, "/clients/"+id)
+}
+
+func (s *Site) formToRevoke(c *fiber.Ctx, by practice.Staff) error {
+	r, client, err := s.Practice.FormToRevoke(c.UserContext(), by, c.Params("id"))
+	if err != nil {
+		return err
+	}
+	if !r.Open() {
+		return s.overAlready(c, client.PublicID)
+	}
+	page := confirmPage{Client: client, Shell: s.shell(c, "Revoke "+r.Form.Title+"?", "clients"),
+		Text:   fullName(client) + " won't be asked for it any more. You can send it again at any time.",
+		Action: "/form-requests/" + r.PublicID + "/revoke", Button: "Revoke the form", Cancel: "Keep it"}
+	if r.State() == db.FormInProgress {
+		page.Text = client.Name() + " has begun to fill it in; these answers will be out of reach. " + page.Text
+	}
+	return c.Render("clients/confirm", page)
+}
+
+func (s *Site) revokeForm(c *fiber.Ctx, by practice.Staff) error {
+	clientID, err := s.Practice.RevokeForm(c.UserContext(), by, c.Params("id"))
+	if errors.Is(err, db.ErrClosed) {
+		return s.overAlready(c, clientID)
+	}
+	if err != nil {
+		return err
+	}
+	s.notify(c, "form revoked")
+	return s.seeOther(c, "/clients/"+clientID)
+}
+
+// overAlready tells that there was nothing left to take back.
+func (s *Site) overAlready(c *fiber.Ctx, clientID string) error {
+	s.notify(c, "over already")
+	return s.seeOther(c, "/clients/"+clientID)
+}
+
+func fullName(c db.Client) string { return c.FirstName + " " + c.LastName }

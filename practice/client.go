@@ -1,0 +1,424 @@
+package practice
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"anteroom/db"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// maxQuery is how much of a search is looked at, in bytes.
+const maxQuery = 200
+
+// ClientRow is a client as lists show them.
+type ClientRow struct {
+	db.Client
+	State      db.PortalState
+	Therapists []string
+	Progress   db.FormProgress // with the safety concern only for staff who may read this client's completed forms
+}
+
+// ClientPage is one page of what a search found.
+type ClientPage struct {
+	Rows   []ClientRow
+	Total  int
+	Number int // from 1
+}
+
+// Clients finds a page of the clients whom a staff member sees: everybody for administrators and other staff, a therapist's
+// own. Every word of the query is in their names or address. A page after the last is the last.
+func (p *Practice) Clients(ctx context.Context, by Staff, query string, page int) (found ClientPage, err error) {
+	query = query[:min(len(query), maxQuery)]
+	found.Number = max(page, 1)
+	err = p.db.View(ctx, func(tx *db.Tx) error {
+		clients, total, err := tx.SearchClients(by.reach(), query, (found.Number-1)*PageSize, PageSize)
+		if err != nil {
+			return err
+		}
+		if last := max((total+PageSize-1)/PageSize, 1); found.Number > last {
+			found.Number = last
+			if clients, total, err = tx.SearchClients(by.reach(), query, (last-1)*PageSize, PageSize); err != nil {
+				return err
+			}
+		}
+		found.Total = total
+		found.Rows, err = clientRows(tx, by, clients)
+		return err
+	})
+	return found, err
+}
+
+func clientRows(tx *db.Tx, by Staff, clients []db.Client) ([]ClientRow, error) {
+	ids := make([]int64, len(clients))
+	for i, c := range clients {
+		ids[i] = c.ID
+	}
+	therapists, err := tx.TherapistsOf(by.reach(), ids)
+	if err != nil {
+		return nil, err
+	}
+	progress, err := tx.FormProgressOf(by.reach(), by.reads(), ids)
+	if err != nil {
+		return nil, err
+	}
+	rows := make([]ClientRow, len(clients))
+	for i, c := range clients {
+		rows[i] = ClientRow{c, c.Portal.State(tx.Now()), therapists[c.ID], progress[c.ID]}
+	}
+	return rows, nil
+}
+
+// ClientFields is what is typed about a client.
+type ClientFields struct {
+	FirstName     string
+	LastName      string
+	PreferredName string
+	DateOfBirth   string // YYYY-MM-DD, or empty
+	Phone         string
+	Email         string
+	SharedMailbox bool // they know that the address reaches a mailbox that another client's address reaches too
+}
+
+// FieldsOf is what is on file about a client.
+func FieldsOf(c db.Client) ClientFields {
+	return ClientFields{c.FirstName, c.LastName, c.PreferredName, c.DateOfBirth, c.Phone, c.Email.String(), false}
+}
+
+// into checks what was typed and puts it into c. What is wrong comes back.
+func (f ClientFields) into(c *db.Client, now time.Time) Invalid {
+	wrong := Invalid{}
+	c.FirstName, c.LastName, c.PreferredName, c.Phone = oneLine(f.FirstName), oneLine(f.LastName), oneLine(f.PreferredName), oneLine(f.Phone)
+	for _, name := range []struct{ field, value, missing string }{
+		{"first_name", c.FirstName, "Enter the legal first name."},
+		{"last_name", c.LastName, "Enter the legal last name."},
+		{"preferred_name", c.PreferredName, ""},
+	} {
+		if name.value == "" && name.missing != "" {
+			wrong[name.field] = name.missing
+		} else if utf8.RuneCountInString(name.value) > 100 {
+			wrong[name.field] = "Shorten this name to 100 characters."
+		}
+	}
+	if c.Phone != "" && (utf8.RuneCountInString(c.Phone) > 40 || !strings.ContainsFunc(c.Phone, unicode.IsDigit)) {
+		wrong["phone"] = "Enter a phone number, such as 555-0100."
+	}
+	c.DateOfBirth = strings.TrimSpace(f.DateOfBirth)
+	if c.DateOfBirth != "" && !plausibleBirth(c.DateOfBirth, now) {
+		wrong["date_of_birth"] = "Enter a date of birth that can be: a day in the past, with all four digits of the year."
+	}
+	c.Email = db.Email{}
+	if strings.TrimSpace(f.Email) != "" {
+		var err error
+		if c.Email, err = db.ParseEmail(f.Email); err != nil {
+			wrong["email"] = "Enter an email address like name@example.com."
+		}
+	}
+	return wrong
+}
+
+// oneLine is a typed text without what doesn't show: one line, single spaces, composed letters.
+func oneLine(s string) string {
+	s = strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsSpace(r):
+			return ' '
+		case unicode.IsControl(r) || r == utf8.RuneError || unicode.In(r, unicode.Bidi_Control) || r == '\u200b' || r == '\ufeff':
+			return -1
+		}
+		return r
+	}, s)
+	return norm.NFC.String(strings.Join(strings.Fields(s), " "))
+}
+
+// oldest is how long ago somebody alive can have been born, in years.
+const oldest = 130
+
+func plausibleBirth(date string, now time.Time) bool {
+	born, err := time.Parse(time.DateOnly, date)
+	return err == nil && !born.After(now.AddDate(0, 0, 1)) && born.After(now.AddDate(-oldest, 0, 0))
+}
+
+// EmailTaken is what is wrong with an address that somebody else has.
+const EmailTaken = "Somebody else at this practice has this address already. One address never serves two people, so that nobody reads what is another's. Ask for an address of this client's own, or a plus-address that only this client uses, such as name+ann@example.com."
+
+const mailboxShared = "This address may reach the same mailbox as another client's address. If only this client reads it, confirm that below."
+
+// AddClient adds a client and returns its id. Administrators may, therapists, for whom the client becomes their own, and
+// other staff with the permission; ErrNotAllowed for anybody else. Invalid says what is wrong with what was typed.
+func (p *Practice) AddClient(ctx context.Context, by Staff, fields ClientFields) (publicID string, err error) {
+	if !by.AddsClients() {
+		return "", ErrNotAllowed
+	}
+	err = p.db.Update(ctx, func(tx *db.Tx) error {
+		c := db.Client{}
+		if err := checkClient(tx, &c, fields); err != nil {
+			return err
+		}
+		if err := tx.AddClient(&c); err != nil {
+			return emailTaken(err)
+		}
+		publicID = c.PublicID
+		if by.therapist() {
+			if err := tx.Assign(by.member.ID, c.ID); err != nil {
+				return err
+			}
+		}
+		return tx.Audit(db.AuditEntry{StaffID: by.member.ID, Act: "added the client", ClientID: c.ID})
+	})
+	return publicID, err
+}
+
+// checkClient puts what was typed into c, or returns Invalid.
+func checkClient(tx *db.Tx, c *db.Client, fields ClientFields) error {
+	before := c.Email
+	wrong := fields.into(c, tx.Now())
+	if len(wrong) == 0 && !fields.SharedMailbox && c.Email.Canonical() != before.Canonical() {
+		shared, err := tx.SharesMailbox(c.Email, c.ID)
+		if err != nil {
+			return err
+		}
+		if shared {
+			wrong["shared_mailbox"] = mailboxShared
+		}
+	}
+	return wrong.orNil()
+}
+
+func emailTaken(err error) error {
+	if errors.Is(err, db.ErrEmailTaken) {
+		return Invalid{"email": EmailTaken}
+	}
+	return err
+}
+
+// ClientToEdit returns a client whose record a staff member may change. ErrNotFound for one out of their sight,
+// ErrNotAllowed for one that they may only see.
+func (p *Practice) ClientToEdit(ctx context.Context, by Staff, publicID string) (c db.Client, err error) {
+	err = p.db.View(ctx, func(tx *db.Tx) error {
+		c, err = within(tx, by, by.edits(), publicID)
+		return err
+	})
+	return c, err
+}
+
+// within finds a client within one of a staff member's reaches: ErrNotFound when they don't see the client, ErrNotAllowed
+// when that is all they may.
+func within(tx *db.Tx, by Staff, reach db.Reach, publicID string) (db.Client, error) {
+	c, err := tx.Client(by.reach(), publicID)
+	if err != nil {
+		return c, err
+	}
+	if _, err := tx.ClientByID(reach, c.ID); errors.Is(err, ErrNotFound) {
+		return db.Client{}, ErrNotAllowed
+	} else if err != nil {
+		return db.Client{}, err
+	}
+	return c, nil
+}
+
+// ChangeClient changes what is on file about a client. Who may is as for ClientToEdit. A new address ends the link of an
+// open invitation, takes queued letters back and signs the client out; the address of a portal account can't be removed.
+// Invalid says what is wrong with what was typed.
+func (p *Practice) ChangeClient(ctx context.Context, by Staff, publicID string, fields ClientFields) error {
+	return p.db.Update(ctx, func(tx *db.Tx) error {
+		before, err := within(tx, by, by.edits(), publicID)
+		if err != nil {
+			return err
+		}
+		c := before
+		if err := checkClient(tx, &c, fields); err != nil {
+			return err
+		}
+		if c.Email.IsZero() && c.Portal.HasAccount() {
+			return Invalid{"email": before.Name() + " signs in to the client portal with this address: put another one here, or leave it."}
+		}
+		if err := tx.ChangeClient(c); err != nil {
+			return emailTaken(err)
+		}
+		if c.Email.Canonical() != before.Email.Canonical() {
+			if err := cutOff(tx, c.ID, "the client's address changed"); err != nil {
+				return err
+			}
+		}
+		return tx.Audit(db.AuditEntry{StaffID: by.member.ID, Act: "changed the client", ClientID: c.ID, Detail: strings.Join(changed(before, c), ", ")})
+	})
+}
+
+// changed names the fields in which two versions of a client differ.
+func changed(a, b db.Client) (fields []string) {
+	for _, f := range []struct{ name, a, b string }{
+		{"legal name", a.FirstName + "\n" + a.LastName, b.FirstName + "\n" + b.LastName},
+		{"preferred name", a.PreferredName, b.PreferredName},
+		{"date of birth", a.DateOfBirth, b.DateOfBirth},
+		{"phone", a.Phone, b.Phone},
+		{"email", a.Email.String(), b.Email.String()},
+	} {
+		if f.a != f.b {
+			fields = append(fields, f.name)
+		}
+	}
+	return fields
+}
+
+// cutOff signs a client out, ends the links that they hold and takes their queued letters back, saying why.
+func cutOff(tx *db.Tx, clientID int64, why string) error {
+	errs := []error{tx.EndSessions(clientID, 0)}
+	for _, purpose := range []db.Purpose{db.LinkJoin, db.LinkNewPassword} {
+		errs = append(errs, tx.EndLinks(purpose, clientID, 0))
+	}
+	for _, kind := range []db.LetterKind{db.LetterInvitation, db.LetterForms, db.LetterNewPassword} {
+		errs = append(errs, tx.CancelLetters(clientID, kind, why))
+	}
+	return errors.Join(errs...)
+}
+
+// ClientWithEmail finds the client whom a staff member sees and who has this address.
+func (p *Practice) ClientWithEmail(ctx context.Context, by Staff, address string) (c db.Client, err error) {
+	email, err := db.ParseEmail(address)
+	if err != nil {
+		return c, ErrNotFound
+	}
+	err = p.db.View(ctx, func(tx *db.Tx) error {
+		c, err = tx.ClientByEmail(by.reach(), email)
+		return err
+	})
+	return c, err
+}
+
+// TurnPortal turns a client's portal access off or on; administrators may. Off signs the client out, ends their links and
+// takes their queued letters back. What is so already stays so.
+func (p *Practice) TurnPortal(ctx context.Context, by Administrator, publicID string, on bool) error {
+	return p.db.Update(ctx, func(tx *db.Tx) error {
+		c, err := tx.Client(by.reach(), publicID)
+		if err != nil || on == c.Portal.OffAt.IsZero() {
+			return err
+		}
+		if err := tx.TurnPortal(c.ID, on); err != nil {
+			return err
+		}
+		act := "turned portal access on"
+		if !on {
+			act = "turned portal access off"
+			if err := cutOff(tx, c.ID, "portal access was turned off"); err != nil {
+				return err
+			}
+		}
+		return tx.Audit(db.AuditEntry{StaffID: by.member.ID, Act: act, ClientID: c.ID})
+	})
+}
+
+// AssignClient gives a client to a staff member, or takes it away; administrators may. ErrNotFound when either isn't there,
+// or the staff member is disabled.
+func (p *Practice) AssignClient(ctx context.Context, by Administrator, clientID, staffID string, assign bool) error {
+	return p.db.Update(ctx, func(tx *db.Tx) error {
+		c, err := tx.Client(by.reach(), clientID)
+		if err != nil {
+			return err
+		}
+		member, err := tx.Staff(staffID)
+		if err != nil {
+			return err
+		}
+		if assign && !member.DisabledAt.IsZero() {
+			return ErrNotFound
+		}
+		assigned, err := tx.AssignedStaff(c.ID)
+		if err != nil {
+			return err
+		}
+		if assign == slices.ContainsFunc(assigned, func(m db.StaffMember) bool { return m.ID == member.ID }) {
+			return nil
+		}
+		act := "assigned the client to " + member.Name
+		if assign {
+			err = tx.Assign(member.ID, c.ID)
+		} else {
+			act = "took the client from " + member.Name
+			err = tx.Unassign(member.ID, c.ID)
+		}
+		if err != nil {
+			return err
+		}
+		return tx.Audit(db.AuditEntry{StaffID: by.member.ID, Act: act, ClientID: c.ID})
+	})
+}
+
+// RevokeInvitation takes a client's open invitation back: its link ends, and its letter, if it is still queued, doesn't
+// leave. Who may invite the client may; ErrNotFound and ErrNotAllowed as for ClientToEdit. db.ErrClosed when the invitation
+// was used, replaced, revoked or expired before.
+func (p *Practice) RevokeInvitation(ctx context.Context, by Staff, clientID string) error {
+	return p.db.Update(ctx, func(tx *db.Tx) error {
+		c, err := invited(tx, by, clientID)
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(tx.EndLinks(db.LinkJoin, c.ID, 0), tx.CancelLetters(c.ID, db.LetterInvitation, "the invitation was revoked")); err != nil {
+			return err
+		}
+		return tx.Audit(db.AuditEntry{StaffID: by.member.ID, Act: "revoked the invitation", ClientID: c.ID})
+	})
+}
+
+// InvitationToRevoke returns a client whose open invitation a staff member may take back. Errors as for RevokeInvitation.
+func (p *Practice) InvitationToRevoke(ctx context.Context, by Staff, clientID string) (c db.Client, err error) {
+	err = p.db.View(ctx, func(tx *db.Tx) error {
+		c, err = invited(tx, by, clientID)
+		return err
+	})
+	return c, err
+}
+
+func invited(tx *db.Tx, by Staff, clientID string) (db.Client, error) {
+	c, err := within(tx, by, by.invites(), clientID)
+	if err == nil && !c.Portal.Open(tx.Now()) {
+		err = db.ErrClosed
+	}
+	return c, err
+}
+
+// RevokeForm takes an open form request back and returns the client's id. Who may invite the client may; ErrNotFound and
+// ErrNotAllowed as for ClientToEdit. db.ErrClosed when it was completed or revoked before.
+func (p *Practice) RevokeForm(ctx context.Context, by Staff, requestID string) (clientID string, err error) {
+	err = p.db.Update(ctx, func(tx *db.Tx) error {
+		r, c, err := formToRevoke(tx, by, requestID)
+		if err != nil {
+			return err
+		}
+		clientID = c.PublicID
+		if err := tx.RevokeFormRequest(r.ID); err != nil {
+			return err
+		}
+		return tx.Audit(db.AuditEntry{StaffID: by.member.ID, Act: "revoked a form", ClientID: c.ID, Detail: r.Form.Title})
+	})
+	return clientID, err
+}
+
+// FormToRevoke returns a form request that a staff member may take back, and its client. Errors as for RevokeForm, but for
+// db.ErrClosed.
+func (p *Practice) FormToRevoke(ctx context.Context, by Staff, requestID string) (r db.FormRequest, c db.Client, err error) {
+	err = p.db.View(ctx, func(tx *db.Tx) error {
+		r, c, err = formToRevoke(tx, by, requestID)
+		return err
+	})
+	return r, c, err
+}
+
+func formToRevoke(tx *db.Tx, by Staff, requestID string) (db.FormRequest, db.Client, error) {
+	r, err := tx.FormRequest(by.reach(), requestID)
+	if err != nil {
+		return r, db.Client{}, err
+	}
+	c, err := tx.ClientByID(by.reach(), r.ClientID)
+	if err != nil {
+		return r, c, err
+	}
+	c, err = within(tx, by, by.invites(), c.PublicID)
+	return r, c, err
+}

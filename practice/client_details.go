@@ -1,0 +1,175 @@
+package practice
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"anteroom/db"
+)
+
+// opened is the act of looking at a client's record.
+const opened = "opened the record"
+
+// historyLength is how many entries a client's page shows.
+const historyLength = 50
+
+// ClientDetails is a client's record as one staff member may see it.
+type ClientDetails struct {
+	db.Client
+	State      db.PortalState
+	Therapists []db.StaffMember
+	Assignable []db.StaffMember // whom an administrator may give the client to
+	Forms      []SentForm
+	Letters    []db.Letter
+	History    []HistoryEntry
+
+	MayEdit   bool
+	MayRead   bool   // completed forms and what they come to
+	MayInvite bool   // and send, resend and revoke forms
+	NoInvite  string // why nothing can be sent to the client now; empty: it can
+}
+
+// Invited tells that an invitation is open: its link still works.
+func (d ClientDetails) Invited(now time.Time) bool { return d.Portal.Open(now) }
+
+// NeedsLook tells that a completed form raised a safety concern, and nobody has reviewed it.
+func (d ClientDetails) NeedsLook() bool {
+	for _, f := range d.Forms {
+		if f.NeedsLook() {
+			return true
+		}
+	}
+	return false
+}
+
+// SentForm is a form request with what it came to, for those who may read it.
+type SentForm struct {
+	db.FormRequest
+	Result db.FormResult
+}
+
+// NeedsLook tells that the form raised a safety concern, and nobody has reviewed it.
+func (f SentForm) NeedsLook() bool { return f.Result.SafetyConcern && f.ReviewedAt.IsZero() }
+
+// HistoryEntry is one line of what happened: who did what.
+type HistoryEntry struct {
+	At     time.Time
+	Who    string
+	Act    string
+	Detail string
+}
+
+// OpenClient returns a client's record, and notes that the staff member opened it: if that can't be noted, nothing is
+// shown. Administrators may open any, therapists those assigned to them, other staff any; ErrNotFound otherwise. The
+// history leaves out who opened the record, unless openings are asked for.
+func (p *Practice) OpenClient(ctx context.Context, by Staff, publicID string, openings bool) (d ClientDetails, err error) {
+	err = p.db.Update(ctx, func(tx *db.Tx) error {
+		if d.Client, err = tx.Client(by.reach(), publicID); err != nil {
+			return err
+		}
+		if err := tx.Audit(db.AuditEntry{StaffID: by.member.ID, Act: opened, ClientID: d.ID}); err != nil {
+			return err
+		}
+		d.State = d.Portal.State(tx.Now())
+		if err := d.rights(tx, by); err != nil {
+			return err
+		}
+		if err := d.people(tx, by); err != nil {
+			return err
+		}
+		if err := d.forms(tx, by); err != nil {
+			return err
+		}
+		if d.Letters, err = tx.ClientLetters(by.reach(), d.ID); err != nil {
+			return err
+		}
+		return d.history(tx, by, openings)
+	})
+	return d, err
+}
+
+// rights finds out what else the staff member may do with the record.
+func (d *ClientDetails) rights(tx *db.Tx, by Staff) error {
+	for _, right := range []struct {
+		may   *bool
+		reach db.Reach
+	}{{&d.MayEdit, by.edits()}, {&d.MayRead, by.reads()}, {&d.MayInvite, by.invites()}} {
+		_, err := tx.ClientByID(right.reach, d.ID)
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return err
+		}
+		*right.may = err == nil
+	}
+	switch {
+	case !d.MayInvite && !by.administers() && !by.granted(db.MayInviteClients):
+		d.NoInvite = "You don't have the permission “Can invite clients to the client portal and manage intake forms”. An administrator can grant it."
+	case !d.MayInvite:
+		d.NoInvite = "This client isn't assigned to you. An administrator can assign them."
+	case d.State == db.PortalOff:
+		d.NoInvite = "Portal access is turned off for this client. An administrator can turn it on again."
+	case d.Email.IsZero():
+		d.NoInvite = "No email address on file."
+	}
+	return nil
+}
+
+func (d *ClientDetails) people(tx *db.Tx, by Staff) (err error) {
+	if d.Therapists, err = tx.AssignedStaff(d.ID); err != nil || !by.administers() {
+		return err
+	}
+	assigned := map[int64]bool{}
+	for _, m := range d.Therapists {
+		assigned[m.ID] = true
+	}
+	all, err := tx.AllStaff()
+	for _, m := range all {
+		if !assigned[m.ID] && m.DisabledAt.IsZero() && m.Role != db.RoleAdministrator {
+			d.Assignable = append(d.Assignable, m)
+		}
+	}
+	return err
+}
+
+func (d *ClientDetails) forms(tx *db.Tx, by Staff) error {
+	requests, err := tx.FormRequests(by.reach(), d.ID)
+	if err != nil {
+		return err
+	}
+	for _, r := range requests {
+		f := SentForm{FormRequest: r}
+		if d.MayRead {
+			if f.Result, err = tx.FormResult(r); err != nil {
+				return err
+			}
+		}
+		d.Forms = append(d.Forms, f)
+	}
+	return nil
+}
+
+func (d *ClientDetails) history(tx *db.Tx, by Staff, openings bool) error {
+	without := opened
+	if openings {
+		without = ""
+	}
+	entries, err := tx.ClientHistory(by.reach(), d.ID, without, historyLength)
+	if err != nil {
+		return err
+	}
+	names, err := tx.StaffNames()
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		who := names[e.StaffID]
+		switch {
+		case e.ByClient != 0:
+			who = d.Name()
+		case who == "":
+			who = "Anteroom"
+		}
+		d.History = append(d.History, HistoryEntry{e.At, who, e.Act, e.Detail})
+	}
+	return nil
+}
