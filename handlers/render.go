@@ -151,8 +151,9 @@ func invalid(err error) (practice.Invalid, error) {
 
 // notices are what pages say after a write; %s is a count.
 var notices = map[string]string{
-	"saved":      "Saved.",
-	"signed out": "You are signed out.",
+	"nobody selected": "Nobody is selected yet. Tick at least one client first.",
+	"saved":           "Saved.",
+	"signed out":      "You are signed out.",
 
 	"client added":       "The client was added.",
 	"client changed":     "The changes were saved.",

@@ -52,6 +52,8 @@ func (s *Site) routes() []route {
 		{"GET", "/organization/client-portal", s.administrator(s.clientPortal)},
 		{"GET", "/organization/client-portal/settings", s.administrator(s.portalSettings)},
 		{"POST", "/organization/client-portal/settings", s.administrator(s.savePortalSettings)},
+		{"GET", manageClientsPath, s.administrator(s.manageClients)},
+		{"POST", manageClientsPath, s.administrator(s.selectClients)},
 
 		// The client's portal
 
