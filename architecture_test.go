@@ -11,7 +11,7 @@ import (
 // what the rest is built from, imports nothing of ours.
 var imports = map[string][]string{
 	"anteroom":          {"handlers", "practice", "mail", "mail/mailbox", "forms", "db", "views"},
-	"anteroom/handlers": {"practice", "mail", "forms", "db", "views", "static"},
+	"anteroom/handlers": {"practice", "mail", "mail/mailbox", "forms", "db", "views", "static"},
 	"anteroom/practice": {"mail", "forms", "db"},
 	"anteroom/mail":     {"db"},
 	"anteroom/forms":    nil,
