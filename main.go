@@ -274,9 +274,6 @@ func serveSite(ctx context.Context, c config, isDemo bool) error {
 		return err
 	}
 	p := practice.New(database, practice.Config{Public: c.public, Composer: composer, From: from})
-	if err := p.KeepLibrary(ctx); err != nil {
-		return err
-	}
 	site, err := handlers.New(handlers.Config{Practice: p, Public: c.public, Log: log})
 	if err != nil {
 		return err

@@ -45,9 +45,6 @@ func (s *Site) routes() []route {
 		{"GET", "/drafts/:id/sent", s.staff(s.sentDraft)},
 
 		// Forms that clients completed
-		{"GET", "/form-requests/:id", s.staff(s.completedForm)},
-		{"GET", "/form-requests/:id/response.json", s.staff(s.completedFormFHIR)},
-		{"POST", "/form-requests/:id/review", s.staff(s.reviewForm)},
 
 		// Organization
 		{"GET", "/organization/settings", s.administrator(s.settings)},
@@ -59,10 +56,6 @@ func (s *Site) routes() []route {
 		{"POST", manageClientsPath, s.administrator(s.selectClients)},
 
 		// The client's portal
-		{"GET", "/portal", s.client(s.portal)},
-		{"GET", "/portal/forms/:id", s.client(s.form)},
-		{"POST", "/portal/forms/:id", s.client(s.answerForm)},
-		{"GET", "/portal/forms/:id/thank-you", s.client(s.thankYou)},
 
 		// The demo's mailbox
 		{"GET", "/demo/mailbox", s.anyone(s.mailbox)},

@@ -8,7 +8,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"anteroom/db"
@@ -54,7 +53,6 @@ type Practice struct {
 	config Config
 	db     *db.DB
 	slots  chan struct{}
-	papers sync.Map // key and version → *forms.Form
 }
 
 // New returns a practice that keeps its records in database.
