@@ -3,11 +3,16 @@ package practice
 import (
 	"crypto/rand"
 	"crypto/subtle"
+	_ "embed"
 	"encoding/base64"
 	"fmt"
+	"slices"
+	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/crypto/argon2"
+	"golang.org/x/text/unicode/norm"
 )
 
 // Cost of a password hash: OWASP's second recommended argon2id setting, 19 MiB and two passes.
@@ -30,7 +35,7 @@ func (p *Practice) hash(password string) string {
 	rand.Read(salt)
 	p.slots <- struct{}{}
 	defer func() { <-p.slots }()
-	key := argon2.IDKey([]byte(password), salt, hashPasses, hashMemory, hashThreads, 32)
+	key := argon2.IDKey(spelled(password), salt, hashPasses, hashMemory, hashThreads, 32)
 	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, hashMemory, hashPasses, hashThreads,
 		base64.RawStdEncoding.EncodeToString(salt), base64.RawStdEncoding.EncodeToString(key))
 }
@@ -53,6 +58,152 @@ func (p *Practice) matches(hash, password string) bool {
 	want, _ := base64.RawStdEncoding.DecodeString(key64)
 	p.slots <- struct{}{}
 	defer func() { <-p.slots }()
-	got := argon2.IDKey([]byte(password), salt, uint32(passes), uint32(memory), uint8(threads), 32)
+	got := argon2.IDKey(spelled(password), salt, uint32(passes), uint32(memory), uint8(threads), 32)
 	return subtle.ConstantTimeCompare(got, want) == 1 && hash != unknown
+}
+
+// spelled is a password in the one form in which it is hashed: keyboards spell an accented letter in different ways.
+func spelled(password string) []byte { return norm.NFKC.Bytes([]byte(password)) }
+
+//go:embed common_passwords.txt
+var commonPasswordList string
+
+// commonWords are the list's lines, the longest first, so that a phrase goes before the words in it.
+var commonWords = func() (words []string) {
+	for line := range strings.Lines(commonPasswordList) {
+		if word := letters(line); word != "" && line[0] != '#' {
+			words = append(words, word)
+		}
+	}
+	return longestFirst(words)
+}()
+
+// sequences are what fingers and alphabets make of themselves.
+var sequences = []string{
+	"abcdefghijklmnopqrstuvwxyz", "01234567890", "qwertyuiop", "asdfghjkl", "zxcvbnm", "qwertzuiop", "azertyuiop",
+	"1qaz2wsx3edc4rfv5tgb6yhn7ujm8ik9ol0p", "qazwsxedcrfvtgbyhnujmikolp", "1q2w3e4r5t6y7u8i9o0p",
+}
+
+// minLeft is how many letters and digits of a password nobody must be able to foretell; minSequence is the shortest run
+// that counts as foretold.
+const (
+	minLeft     = 6
+	minSequence = 4
+)
+
+// passwordFault says why a password can't be chosen; empty: it can. owner is what names whom it is for, and the practice.
+func passwordFault(password string, owner ...string) string {
+	switch n := utf8.RuneCountInString(password); {
+	case !utf8.ValidString(password):
+		return "Use characters that a keyboard can type."
+	case n < minPassword:
+		return fmt.Sprintf("Use at least %d characters. A few words that don't belong together are easy to remember.", minPassword)
+	case n > maxPassword:
+		return fmt.Sprintf("Use at most %d characters.", maxPassword)
+	case repeats(password), guessable(letters(password), owner), guessable(letters(withoutDisguise.Replace(strings.ToLower(password))), owner):
+		return "That password is easy to guess. Use a few words that don't belong together, and no names or dates of yours."
+	}
+	return ""
+}
+
+// repeats tells that a password is made of few characters, or of a short one again and again.
+func repeats(password string) bool {
+	text := []rune(strings.ToLower(password))
+	distinct := map[rune]bool{}
+	for _, r := range text {
+		distinct[r] = true
+	}
+	if len(distinct) < 5 {
+		return true
+	}
+	for period := 1; period < minPassword; period++ {
+		again := true
+		for i := period; i < len(text) && again; i++ {
+			again = text[i] == text[i-period]
+		}
+		if again && len(text) > period {
+			return true
+		}
+	}
+	return false
+}
+
+var withoutDisguise = strings.NewReplacer("@", "a", "4", "a", "3", "e", "1", "i", "!", "i", "0", "o", "$", "s", "5", "s", "7", "t")
+
+// guessable tells that too little is left of a password without the words and runs that everybody tries.
+func guessable(text string, owner []string) bool {
+	if text == "" {
+		return false // signs only
+	}
+	for _, word := range append(ownWords(owner), commonWords...) {
+		text = strings.ReplaceAll(text, word, " ")
+	}
+	left := 0
+	for _, part := range strings.Fields(text) {
+		left += utf8.RuneCountInString(withoutSequences(part))
+	}
+	return left < minLeft
+}
+
+// ownWords are the names and addresses of a password's owner and of the practice, whole and word by word.
+func ownWords(owner []string) (words []string) {
+	for _, name := range owner {
+		parts := strings.FieldsFunc(name, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+		for _, part := range append(parts, name) {
+			if word := letters(part); utf8.RuneCountInString(word) >= 3 {
+				words = append(words, word)
+			}
+		}
+	}
+	return longestFirst(words)
+}
+
+func withoutSequences(text string) string {
+	var left strings.Builder
+	for text != "" {
+		n := 0
+		for _, s := range sequences {
+			n = max(n, sharedStart(text, s), sharedStart(text, reversed(s)))
+		}
+		if n < minSequence {
+			_, n = utf8.DecodeRuneInString(text)
+			left.WriteString(text[:n])
+		}
+		text = text[n:]
+	}
+	return left.String()
+}
+
+// sharedStart is how far text goes along a sequence, beginning anywhere in it.
+func sharedStart(text, sequence string) int {
+	at := strings.IndexByte(sequence, text[0])
+	if at < 0 {
+		return 0
+	}
+	n := 0
+	for n < len(text) && at+n < len(sequence) && text[n] == sequence[at+n] {
+		n++
+	}
+	return n
+}
+
+func reversed(s string) string {
+	b := []byte(s)
+	slices.Reverse(b)
+	return string(b)
+}
+
+// letters is a text's letters and digits, in one case and form.
+func letters(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsMark(r) {
+			return unicode.ToLower(r)
+		}
+		return -1
+	}, norm.NFKC.String(text))
+}
+
+func longestFirst(words []string) []string {
+	slices.SortStableFunc(words, func(a, b string) int { return len(b) - len(a) })
+	return words
 }
