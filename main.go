@@ -2,16 +2,19 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
 	"os"
+	"os/exec"
 	"os/signal"
 	"runtime"
 	"slices"
@@ -40,6 +43,7 @@ func commands() []command {
 	return []command{
 		{"serve", "serve [options]", "Serve a practice's portal.", serve},
 		{"demo", "demo [options]", "Serve an invented practice in a throw-away folder, with a built-in mailbox.", demo},
+		{"admin", "admin create [options]", "Make an administrator, on an empty folder the organization too.", admin},
 		{"healthcheck", "healthcheck [options]", "End with 0 when the server that these options name can serve.", healthcheck},
 		{"version", "version", "Print the version.", printVersion},
 	}
@@ -133,8 +137,16 @@ var settings = []setting{
 	}},
 }
 
-// configure reads the flags and the environment, and names every fault at once. It returns the arguments that are left.
-func configure(name, usage, summary string, args []string, leave ...string) (c config, rest []string, err error) {
+// option is a flag that one command alone has.
+type option struct {
+	flag    string
+	meaning string
+	value   *string
+}
+
+// configure reads the flags and the environment, and names every fault at once. It returns the arguments that are left. own
+// are the command's own flags, leave the settings that it has no use for.
+func configure(name, usage, summary string, args []string, own []option, leave ...string) (c config, rest []string, err error) {
 	flags := flag.NewFlagSet(name, flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	values := map[string]*string{}
@@ -149,8 +161,11 @@ func configure(name, usage, summary string, args []string, leave ...string) (c c
 		}
 		values[s.flag] = flags.String(s.flag, value, s.meaning)
 	}
+	for _, o := range own {
+		flags.StringVar(o.value, o.flag, "", o.meaning)
+	}
 	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
-		printUsage(usage, summary, leave)
+		printUsage(usage, summary, own, leave)
 		return c, nil, errHelp
 	} else if err != nil {
 		return c, nil, err
@@ -163,6 +178,10 @@ func configure(name, usage, summary string, args []string, leave ...string) (c c
 		if err := s.read(&c, *value); err != nil {
 			faults = append(faults, fmt.Errorf("-%s (%s): %w", s.flag, s.env, err))
 		}
+	}
+	if c.public == nil && len(faults) == 0 {
+		_, port, _ := net.SplitHostPort(c.addr)
+		c.public = &url.URL{Scheme: "http", Host: net.JoinHostPort("localhost", port)}
 	}
 	return c, flags.Args(), errors.Join(faults...)
 }
@@ -178,8 +197,11 @@ func (s setting) fromEnvironment() (string, error) {
 	return s.value, nil
 }
 
-func printUsage(usage, summary string, leave []string) {
+func printUsage(usage, summary string, own []option, leave []string) {
 	fmt.Printf("usage: anteroom %s\n%s\n\n", usage, summary)
+	for _, o := range own {
+		fmt.Printf("  -%-10s %s\n", o.flag, o.meaning)
+	}
 	for _, s := range settings {
 		if slices.Contains(leave, s.flag) {
 			continue
@@ -229,7 +251,7 @@ func loopback(host string) bool {
 }
 
 func serve(ctx context.Context, args []string) error {
-	c, _, err := configure("serve", "serve [options]", "Serve a practice's portal.", args)
+	c, _, err := configure("serve", "serve [options]", "Serve a practice's portal.", args, nil)
 	if err != nil {
 		return err
 	}
@@ -237,7 +259,7 @@ func serve(ctx context.Context, args []string) error {
 }
 
 func demo(ctx context.Context, args []string) error {
-	c, _, err := configure("demo", "demo [options]", "Serve an invented practice in a throw-away folder, with a built-in mailbox.", args, "data", "smtp-url", "smtp-from", "key-file")
+	c, _, err := configure("demo", "demo [options]", "Serve an invented practice in a throw-away folder, with a built-in mailbox.", args, nil, "data", "smtp-url", "smtp-from", "key-file")
 	if err != nil {
 		return err
 	}
@@ -251,15 +273,6 @@ func demo(ctx context.Context, args []string) error {
 // serveSite serves until ctx ends, then lets go of everything in order: requests, mail, database.
 func serveSite(ctx context.Context, c config, isDemo bool) error {
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
-	listener, err := net.Listen("tcp", c.addr)
-	if err != nil {
-		return err
-	}
-	defer listener.Close()
-	if c.public == nil {
-		_, port, _ := net.SplitHostPort(listener.Addr().String()) // of port 0, the one that was free
-		c.public = &url.URL{Scheme: "http", Host: net.JoinHostPort("localhost", port)}
-	}
 	database, err := db.Open(ctx, c.data, c.keyFile, time.Now)
 	if err != nil {
 		return err
@@ -278,7 +291,20 @@ func serveSite(ctx context.Context, c config, isDemo bool) error {
 	if err != nil {
 		return err
 	}
+	listener, err := net.Listen("tcp", c.addr)
+	if err != nil {
+		return err
+	}
 	fmt.Printf("Anteroom serves %s\n", c.public)
+	if ready, err := p.IsSetUp(ctx); err != nil {
+		return err
+	} else if !ready {
+		fmt.Printf("Set it up at %s with the code %s\n", c.public.JoinPath("set-up"), p.SetUpCode())
+	}
+	ctx, stop := context.WithCancel(ctx)
+	sweeping := make(chan struct{})
+	go func() { defer close(sweeping); sweep(ctx, p, log) }()
+	defer func() { stop(); <-sweeping }()
 	served := make(chan error, 1)
 	go func() { served <- site.App().Listener(listener) }()
 	select {
@@ -289,14 +315,115 @@ func serveSite(ctx context.Context, c config, isDemo bool) error {
 	return site.App().ShutdownWithTimeout(20 * time.Second)
 }
 
+// sweep forgets now and then what ended, until ctx does.
+func sweep(ctx context.Context, p *practice.Practice, log *slog.Logger) {
+	every := time.NewTicker(10 * time.Minute)
+	defer every.Stop()
+	for {
+		if err := p.Sweep(ctx); err != nil && ctx.Err() == nil {
+			log.Error("sweep", "error", err.Error())
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-every.C:
+		}
+	}
+}
+
+// admin makes an administrator in a data folder that no server holds.
+func admin(ctx context.Context, args []string) error {
+	const usage, summary = "admin create [options]", "Make an administrator who signs in with the password that is asked for, or that comes in on the first line of\n" +
+		"standard input. On an empty folder this makes the organization too, with -practice, -phone and -time-zone."
+	if len(args) > 0 && args[0] == "create" {
+		args = args[1:]
+	} else if len(args) == 0 || !strings.HasPrefix(args[0], "-h") && !strings.HasPrefix(args[0], "--h") {
+		return errors.New("the command is: anteroom " + usage)
+	}
+	var s practice.SetUp
+	c, rest, err := configure("admin", usage, summary, args, []option{
+		{"name", "the administrator's name", &s.Administrator.Name},
+		{"email", "the address to sign in with", &s.Administrator.Email},
+		{"practice", "on an empty folder: the practice's name", &s.Name},
+		{"phone", "on an empty folder: the phone number that clients call", &s.Phone},
+		{"time-zone", "on an empty folder: a time zone like America/New_York", &s.TimeZone},
+	}, "addr", "url", "smtp-url", "smtp-from")
+	if err != nil {
+		return err
+	}
+	if len(rest) > 0 {
+		return fmt.Errorf("what is %q?", rest[0])
+	}
+	database, err := db.Open(ctx, c.data, c.keyFile, time.Now)
+	if err != nil {
+		return err
+	}
+	defer database.Close()
+	if s.Administrator.Password, err = readPassword(ctx); err != nil {
+		return err
+	}
+	err = practice.New(database, practice.Config{}).CreateAdministrator(ctx, s)
+	if wrong, ok := err.(practice.Invalid); ok {
+		var faults []error
+		for _, field := range slices.Sorted(maps.Keys(wrong)) {
+			faults = append(faults, fmt.Errorf("%s: %s", adminFlags[field], wrong[field]))
+		}
+		return errors.Join(faults...)
+	}
+	if err == nil {
+		fmt.Printf("%s can sign in as an administrator.\n", s.Administrator.Email)
+	}
+	return err
+}
+
+// adminFlags are the flags in which the fields of a new administrator are given.
+var adminFlags = map[string]string{
+	"administrator_name": "-name", "email": "-email", "password": "the password", "name": "-practice", "phone": "-phone", "time_zone": "-time-zone",
+}
+
+// readPassword reads a line of standard input; where somebody types it, it isn't shown.
+func readPassword(ctx context.Context) (string, error) {
+	if info, err := os.Stdin.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
+		fmt.Fprint(os.Stderr, "Password: ")
+		if echo(false) {
+			defer func() { echo(true); fmt.Fprintln(os.Stderr) }()
+		}
+	}
+	type input struct {
+		line string
+		err  error
+	}
+	read := make(chan input, 1)
+	go func() {
+		line, err := bufio.NewReader(os.Stdin).ReadString('\n')
+		read <- input{line, err}
+	}()
+	select {
+	case <-ctx.Done():
+		return "", ctx.Err()
+	case in := <-read:
+		if in.err != nil && !errors.Is(in.err, io.EOF) {
+			return "", in.err
+		}
+		return strings.TrimRight(in.line, "\r\n"), nil
+	}
+}
+
+// echo has the terminal show what is typed, or not; false where it can't be told.
+func echo(on bool) bool {
+	stty := exec.Command("stty", map[bool]string{true: "echo", false: "-echo"}[on])
+	stty.Stdin = os.Stdin
+	return stty.Run() == nil
+}
+
 func healthcheck(ctx context.Context, args []string) error {
-	c, _, err := configure("healthcheck", "healthcheck [options]", "End with 0 when the server that these options name can serve.", args)
+	c, _, err := configure("healthcheck", "healthcheck [options]", "End with 0 when the server that these options name can serve.", args, nil)
 	if err != nil {
 		return err
 	}
 	host, port, _ := net.SplitHostPort(c.addr)
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
-		host = "127.0.0.1"
+		host = "localhost"
 	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()

@@ -18,9 +18,8 @@ type searchIndex struct {
 type searchSnapshot struct {
 	change  int64 // the change counter's value that it holds
 	entries []searchEntry
-	text    string   // the search texts, each followed by a line feed
-	ends    []int    // where each text ends
-	counts  [256]int // how often each byte stands in the text
+	text    string // the search texts, each followed by a line feed
+	ends    []int  // where each text ends
 }
 
 type searchEntry struct {
@@ -113,9 +112,6 @@ func (s *searchSnapshot) with(changed []searchEntry, change int64) *searchSnapsh
 		e.search = text.String()[start : text.Len()-1] // the builder has grown to its full size: its bytes stay where they are
 	}
 	next.text = text.String()
-	for i := range len(next.text) {
-		next.counts[next.text[i]]++
-	}
 	return next
 }
 
@@ -128,42 +124,25 @@ func (s *searchSnapshot) find(words []string, offset, limit int) (ids []int64, t
 		}
 		return ids, len(s.entries)
 	}
-	// The text is scanned for the longest word, and only what has it is asked for the others.
+	// The longest word is the rarest guess: the text is scanned for it, and only what has it is asked for the others.
 	words = slices.Clone(words)
 	slices.SortFunc(words, func(a, b string) int { return len(b) - len(a) })
-	rare := s.rarest(words[0])
 	entry := 0
-	for at := 0; ; {
-		hit := strings.IndexByte(s.text[at:], words[0][rare])
+	for at := 0; at < len(s.text); at = s.ends[entry-1] {
+		hit := strings.Index(s.text[at:], words[0])
 		if hit < 0 {
-			return ids, total
+			break
 		}
-		start := at + hit - rare
-		if start < 0 || !strings.HasPrefix(s.text[start:], words[0]) {
-			at += hit + 1
-			continue
-		}
-		entry = s.entryAt(start, entry)
+		entry = s.entryAt(at+hit, entry)
 		if containsAll(s.entries[entry].search, words[1:]) {
 			if total >= offset && len(ids) < limit {
 				ids = append(ids, s.entries[entry].id)
 			}
 			total++
 		}
-		at = s.ends[entry]
 		entry++
 	}
-}
-
-// rarest is where in a word the byte stands that the text has least of: there the scan stumbles least.
-func (s *searchSnapshot) rarest(word string) int {
-	best := 0
-	for i := range len(word) {
-		if s.counts[word[i]] < s.counts[word[best]] {
-			best = i
-		}
-	}
-	return best
+	return ids, total
 }
 
 // entryAt finds the entry in whose text a position lies; it is not before from. Common words hit close by, so the search

@@ -64,9 +64,15 @@ func (tx *Tx) Attempts(key string, since time.Time) (n int, last time.Time, err 
 	return n, last, err
 }
 
-// ClearAttempts forgets the failed guesses against an account, once its owner signed in.
+// ClearAttempts forgets the failed guesses against an account, once its owner signed in or chose a new password.
 func (tx *Tx) ClearAttempts(key string) error {
 	_, err := tx.exec("DELETE FROM attempts WHERE key = ?", tx.attemptKey(key))
+	return err
+}
+
+// TakeBackAttempt forgets the latest guess against a key, once it turned out right.
+func (tx *Tx) TakeBackAttempt(key string) error {
+	_, err := tx.exec("DELETE FROM attempts WHERE rowid = (SELECT max(rowid) FROM attempts WHERE key = ?)", tx.attemptKey(key))
 	return err
 }
 

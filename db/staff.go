@@ -103,7 +103,7 @@ func (tx *Tx) AddStaff(m *StaffMember) (err error) {
 		return err
 	}
 	if _, err = tx.exec("INSERT INTO email_addresses (canonical, email, staff_id) VALUES (?, ?, ?)", m.Email.canonical, m.Email.typed, m.ID); err != nil {
-		return err
+		return named(err)
 	}
 	return tx.setPermissions(m.ID, m.Permissions)
 }
@@ -136,7 +136,7 @@ func (tx *Tx) SetStaffPassword(staffID int64, hash string) error {
 
 // Administrators counts those who can sign in as one: there must always be one.
 func (tx *Tx) Administrators() (n int, err error) {
-	err = tx.row("SELECT count(*) FROM staff_members WHERE role = 'administrator' AND disabled_at IS NULL").Scan(&n)
+	err = tx.row("SELECT count(*) FROM staff_members WHERE role = 'administrator' AND disabled_at IS NULL AND password_hash IS NOT NULL").Scan(&n)
 	return n, err
 }
 

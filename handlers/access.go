@@ -58,7 +58,22 @@ func (s *Site) refuse(c *fiber.Ctx) error {
 	if !actor(c).Nobody() {
 		return practice.ErrNotFound
 	}
-	return s.seeOther(c, "/sign-in?next="+url.QueryEscape(c.OriginalURL()))
+	return s.seeOther(c, "/sign-in?next="+url.QueryEscape(here(c)))
+}
+
+// here is the page that a request was made from: the address asked for, unless it was a part of a page or a write.
+func here(c *fiber.Ctx) string {
+	page := c.OriginalURL()
+	if partly(c) {
+		page = c.Get("HX-Current-URL")
+	} else if c.Method() != fiber.MethodGet {
+		page = c.Get(fiber.HeaderReferer)
+	}
+	u, err := url.Parse(page)
+	if err != nil {
+		return ""
+	}
+	return u.RequestURI()
 }
 
 var roleWords = map[db.Role]string{

@@ -151,9 +151,18 @@ func invalid(err error) (practice.Invalid, error) {
 
 // notices are what pages say after a write; %s is a count.
 var notices = map[string]string{
-	"nobody selected": "Nobody is selected yet. Tick at least one client first.",
-	"saved":           "Saved.",
-	"signed out":      "You are signed out.",
+	"saved":      "Saved.",
+	"signed out": "You are signed out.",
+
+	"set up":             "Your practice is set up, and you are signed in. Next: add your staff and your clients.",
+	"password chosen":    "Your password is saved, and you are signed in.",
+	"new link":           "If this link was yours, a new one is on its way to the address the practice has on file.",
+	"forgotten password": "If we know that address, a mail with a link is on its way to it.",
+	"staff added":        "The staff member was added. A mail with a link to choose a password is on its way.",
+	"staff changed":      "Saved. It counts from their next click on.",
+	"staff disabled":     "They are signed out and can't sign in.",
+	"staff enabled":      "They can sign in again.",
+	"join mail sent":     "A new link is on its way. The one before no longer works.",
 
 	"client added":       "The client was added.",
 	"client changed":     "The changes were saved.",

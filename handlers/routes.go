@@ -14,10 +14,22 @@ func (s *Site) routes() []route {
 		{"GET", "/healthz", s.anyone(s.health)},
 		{"GET", "/static/*", s.anyone(s.asset)},
 
+		// Set-up, until there is an organization
+		{"GET", "/set-up", s.anyone(s.setUpPage)},
+		{"POST", "/set-up", s.anyone(s.setUp)},
+
 		// Signing in and out
 		{"GET", "/sign-in", s.anyone(s.signInPage)},
 		{"POST", "/sign-in", s.anyone(s.signIn)},
 		{"POST", "/sign-out", s.anyone(s.signOut)},
+
+		// Links in mails, and forgotten passwords
+		{"GET", "/link/:token", s.anyone(s.openLink)},
+		{"GET", "/choose-password", s.anyone(s.choosePasswordPage)},
+		{"POST", "/choose-password", s.anyone(s.choosePassword)},
+		{"POST", "/new-link", s.anyone(s.newLink)},
+		{"GET", "/forgotten-password", s.anyone(s.forgottenPasswordPage)},
+		{"POST", "/forgotten-password", s.anyone(s.forgottenPassword)},
 
 		// Clients
 		{"GET", "/clients", s.staff(s.clients)},
@@ -47,13 +59,20 @@ func (s *Site) routes() []route {
 		// Forms that clients completed
 
 		// Organization
+		{"GET", "/organization/staff", s.administrator(s.allStaff)},
+		{"POST", "/organization/staff", s.administrator(s.addStaff)},
+		{"GET", "/organization/staff/new", s.administrator(s.newStaffPage)},
+		{"GET", "/organization/staff/:id", s.administrator(s.staffMember)},
+		{"POST", "/organization/staff/:id", s.administrator(s.changeStaff)},
+		{"POST", "/organization/staff/:id/resend", s.administrator(s.resendJoin)},
+		{"GET", "/organization/staff/:id/disable", s.administrator(s.disableStaffPage)},
+		{"POST", "/organization/staff/:id/disable", s.administrator(s.disableStaff)},
+		{"POST", "/organization/staff/:id/enable", s.administrator(s.enableStaff)},
 		{"GET", "/organization/settings", s.administrator(s.settings)},
 		{"POST", "/organization/settings", s.administrator(s.saveSettings)},
 		{"GET", "/organization/client-portal", s.administrator(s.clientPortal)},
 		{"GET", "/organization/client-portal/settings", s.administrator(s.portalSettings)},
 		{"POST", "/organization/client-portal/settings", s.administrator(s.savePortalSettings)},
-		{"GET", manageClientsPath, s.administrator(s.manageClients)},
-		{"POST", manageClientsPath, s.administrator(s.selectClients)},
 
 		// The client's portal
 

@@ -61,12 +61,15 @@ func New(config Config) (*Site, error) {
 		ErrorHandler:          s.problem,
 		ServerHeader:          "",
 	})
-	s.app.Use(s.observe, s.harden, s.refuseForeignWrites, s.recognise)
+	s.app.Use(s.observe, s.harden, s.refuseForeignWrites, s.recognise, s.awaitSetUp)
 	for _, r := range s.routes() {
 		if r.audience.handler == nil {
 			return nil, fmt.Errorf("route %s %s has no audience", r.method, r.path)
 		}
 		s.app.Add(r.method, r.path, r.audience.handler)
+		if r.method == fiber.MethodGet {
+			s.app.Add(fiber.MethodHead, r.path, r.audience.handler)
+		}
 	}
 	s.app.Use(func(*fiber.Ctx) error { return practice.ErrNotFound })
 	return s, nil

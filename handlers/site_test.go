@@ -30,3 +30,22 @@ func TestSignInAndOut(t *testing.T) {
 	b.get("/").wantTo("/sign-in")
 	s.as("Mia").get("/").wantTo("/portal")
 }
+
+func TestSignInLeadsBack(t *testing.T) {
+	s := newSite(t)
+	b := s.as("")
+	b.get("/clients?q=ab&page=2").wantTo("/sign-in?next=%2Fclients%3Fq%3Dab%26page%3D2")
+	b.with("Referer", "http://localhost:8080/clients/new").post("/clients").wantTo("/sign-in?next=%2Fclients%2Fnew")
+	part := b.htmx().with("HX-Current-URL", "http://localhost:8080/clients?q=a").get("/clients?q=ab").want(204)
+	if to := part.header.Get("HX-Redirect"); to != "/sign-in?next=%2Fclients%3Fq%3Da" {
+		t.Error(to)
+	}
+}
+
+func TestSignInCountsByNetwork(t *testing.T) {
+	for ip, want := range map[string]string{"192.0.2.7": "192.0.2.7", "::ffff:192.0.2.7": "192.0.2.7", "2001:db8:1:2:3:4:5:6": "2001:db8:1:2::/64", "": ""} {
+		if got := networkOf(ip); got != want {
+			t.Errorf("%s: %s", ip, got)
+		}
+	}
+}

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"anteroom/db"
+	"anteroom/practice"
 	"anteroom/practice/cast"
 
 	"github.com/PuerkitoBio/goquery"
@@ -40,6 +42,15 @@ func siteOf(t *testing.T, c *cast.Cast, change ...func(*Config)) *testSite {
 		t.Fatal(err)
 	}
 	return &testSite{Cast: c, Site: site, t: t, log: log}
+}
+
+// emptySite is a site before set-up.
+func emptySite(t *testing.T) *testSite {
+	t.Helper()
+	c := &cast.Cast{Clock: cast.NewClock(), Sessions: map[string]string{}}
+	c.DB = db.Temp(t, c.Clock.Now)
+	c.Practice = practice.New(c.DB, practice.Config{Public: cast.Public})
+	return siteOf(t, c)
 }
 
 // browser is one person's browser: it keeps cookies and follows no redirects.

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"anteroom/db"
@@ -52,7 +53,10 @@ type Config struct {
 type Practice struct {
 	config Config
 	db     *db.DB
-	slots  chan struct{}
+	slots  chan struct{} // bounds how many passwords are hashed at once
+
+	setUp     atomic.Bool // there is an organization
+	setUpCode string
 }
 
 // New returns a practice that keeps its records in database.
@@ -60,7 +64,7 @@ func New(database *db.DB, config Config) *Practice {
 	if config.Wake == nil {
 		config.Wake = func() {}
 	}
-	return &Practice{config: config, db: database, slots: make(chan struct{}, hashSlots)}
+	return &Practice{config: config, db: database, slots: make(chan struct{}, hashSlots), setUpCode: newSetUpCode()}
 }
 
 // Now is the time by the practice's clock.

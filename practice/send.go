@@ -214,7 +214,8 @@ func (p *Practice) sendTo(tx *db.Tx, w *writer, d Draft, by Staff, r recipient) 
 	act := "sent a letter about forms"
 	if r.kind == db.InvitationMessage {
 		act = "invited to the client portal"
-		if err := p.sendInvitation(tx, w, d.message(r), r.Client, r.therapists, by.member.ID, d.record.ID); err != nil {
+		if err := p.sendInvitation(tx, w, d.message(r), r.Client, r.therapists, by.member.ID,
+			db.Letter{SentBy: by.member.ID, DraftID: d.record.ID}); err != nil {
 			return err
 		}
 	} else if err := p.sendFormsLetter(tx, w, d, by, r); err != nil {
@@ -224,8 +225,8 @@ func (p *Practice) sendTo(tx *db.Tx, w *writer, d Draft, by Staff, r recipient) 
 }
 
 // sendInvitation queues an invitation to a client. It ends the link that they hold, and takes back a letter that has not
-// left yet.
-func (p *Practice) sendInvitation(tx *db.Tx, w *writer, m db.Message, client db.Client, therapists []string, sentBy, draftID int64) error {
+// left yet. l says on whose right the letter goes: on nobody's, when the client asked for it.
+func (p *Practice) sendInvitation(tx *db.Tx, w *writer, m db.Message, client db.Client, therapists []string, sentBy int64, l db.Letter) error {
 	if err := tx.CancelLetters(client.ID, db.LetterInvitation, "A newer invitation took its place."); err != nil {
 		return err
 	}
@@ -241,7 +242,8 @@ func (p *Practice) sendInvitation(tx *db.Tx, w *writer, m db.Message, client db.
 	if err != nil {
 		return err
 	}
-	return p.queue(tx, letter, db.Letter{Kind: db.LetterInvitation, ClientID: client.ID, SentBy: sentBy, DraftID: draftID, InvitationID: invitation.ID, LinkID: link.ID})
+	l.Kind, l.ClientID, l.InvitationID, l.LinkID = db.LetterInvitation, client.ID, invitation.ID, link.ID
+	return p.queue(tx, letter, l)
 }
 
 func (p *Practice) sendFormsLetter(tx *db.Tx, w *writer, d Draft, by Staff, r recipient) error {

@@ -27,11 +27,15 @@ func (p *Practice) SignIn(ctx context.Context, address, password, network string
 	}
 	account, place := "account "+email.Canonical(), "network "+network
 	var hash string
-	err = p.db.View(ctx, func(tx *db.Tx) error {
+	err = p.db.Update(ctx, func(tx *db.Tx) error {
 		if err := guessesLeft(tx, account, place); err != nil {
 			return err
 		}
-		who, hash, err = p.login(tx, email)
+		// Counted before it is known to be wrong, so that many at once are not one.
+		if err := errors.Join(tx.AddAttempt(account), tx.AddAttempt(place)); err != nil {
+			return err
+		}
+		who, hash, err = login(tx, email)
 		if errors.Is(err, db.ErrNotFound) {
 			return nil
 		}
@@ -43,12 +47,15 @@ func (p *Practice) SignIn(ctx context.Context, address, password, network string
 	ok := p.matches(hash, password)
 	err = p.db.Update(ctx, func(tx *db.Tx) error {
 		if !ok {
-			if err := errors.Join(tx.AddAttempt(account), tx.AddAttempt(place)); err != nil {
-				return err
-			}
 			return tx.Audit(db.AuditEntry{StaffID: who.staff.member.ID, ByClient: who.client.record.ID, Act: "failed to sign in"})
 		}
-		if err := tx.ClearAttempts(account); err != nil {
+		// The password may have been changed, or the account shut, while it was compared.
+		if _, now, err := login(tx, email); err != nil && !errors.Is(err, db.ErrNotFound) {
+			return err
+		} else if ok = now == hash && err == nil; !ok {
+			return nil
+		}
+		if err := errors.Join(tx.ClearAttempts(account), tx.TakeBackAttempt(place)); err != nil {
 			return err
 		}
 		if token, err = tx.AddSession(who.client.record.ID, who.staff.member.ID); err != nil {
@@ -66,7 +73,7 @@ func (p *Practice) SignIn(ctx context.Context, address, password, network string
 }
 
 // login finds who signs in with an address, and the hash of their password.
-func (p *Practice) login(tx *db.Tx, email db.Email) (who Actor, hash string, err error) {
+func login(tx *db.Tx, email db.Email) (who Actor, hash string, err error) {
 	member, err := tx.StaffByEmail(email)
 	if err == nil {
 		if !member.DisabledAt.IsZero() {
@@ -157,5 +164,12 @@ func (p *Practice) SignOut(ctx context.Context, who Actor, token string) error {
 			return err
 		}
 		return tx.Audit(db.AuditEntry{StaffID: who.staff.member.ID, ByClient: who.client.record.ID, Act: "signed out"})
+	})
+}
+
+// Sweep forgets sessions that ended, and guesses that no longer count.
+func (p *Practice) Sweep(ctx context.Context) error {
+	return p.db.Update(ctx, func(tx *db.Tx) error {
+		return errors.Join(tx.SweepSessions(tx.Now().Add(-idleLimit), tx.Now().Add(-absoluteLimit)), tx.SweepAttempts(tx.Now().Add(-askWindow)))
 	})
 }

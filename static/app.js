@@ -64,6 +64,13 @@
   on('htmx:error', failed)
   addEventListener('beforeunload', event => { if ([...unsaved].some(form => form.isConnected)) event.preventDefault() })
 
+  // <input type="checkbox" data-show="password"> shows what is typed there; without script it stays hidden itself.
+  document.querySelectorAll('[data-show]').forEach(box => { box.closest('label').hidden = false })
+  on('change', event => {
+    const field = event.target.matches('[data-show]') && document.getElementById(event.target.dataset.show)
+    if (field) field.type = event.target.checked ? 'text' : 'password'
+  })
+
   // The account menu closes by Escape and by a click elsewhere.
   const closeMenus = except => document.querySelectorAll('details.account[open]').forEach(menu => { if (menu !== except) menu.open = false })
   on('click', event => closeMenus(event.target.closest('details.account')))

@@ -28,6 +28,9 @@ type Clock struct {
 	now time.Time
 }
 
+// NewClock is a clock on the afternoon on which every test begins.
+func NewClock() *Clock { return &Clock{now: time.Date(2026, 11, 2, 15, 4, 5, 0, time.UTC)} }
+
 // Now is what the clock shows.
 func (c *Clock) Now() time.Time {
 	c.mu.Lock()
@@ -77,7 +80,7 @@ type T interface {
 // New sets the stage.
 func New(t T) *Cast {
 	t.Helper()
-	c := &Cast{Clock: &Clock{now: time.Date(2026, 11, 2, 15, 4, 5, 0, time.UTC)}, Sessions: map[string]string{}}
+	c := &Cast{Clock: NewClock(), Sessions: map[string]string{}}
 	c.DB = db.Temp(t, c.Clock.Now)
 	must := func(err error) {
 		t.Helper()

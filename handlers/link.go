@@ -1,0 +1,139 @@
+package handlers
+
+import (
+	"errors"
+	"net/netip"
+	"regexp"
+	"time"
+
+	"anteroom/db"
+	"anteroom/practice"
+
+	"github.com/gofiber/fiber/v2"
+)
+
+// linkLife is how long a browser that opened a link may take to choose a password.
+const linkLife = 30 * time.Minute
+
+// isToken matches what could be a token: nothing else gets into a cookie.
+var isToken = regexp.MustCompile(`^[A-Za-z0-9_-]{43}$`)
+
+// openLink swaps the token in a mail's link for a cookie, so that it stands in no address bar, history or referrer. It looks
+// at nothing and spends nothing: mail scanners open links too.
+func (s *Site) openLink(c *fiber.Ctx) error {
+	if token := c.Params("token"); isToken.MatchString(token) {
+		s.cookie.set(c, linkCookie, token, linkLife)
+	} else {
+		s.cookie.clear(c, linkCookie)
+	}
+	c.Set(fiber.HeaderReferrerPolicy, "no-referrer")
+	return c.Redirect("/choose-password", fiber.StatusSeeOther)
+}
+
+type choosePasswordPage struct {
+	Shell
+	practice.Link
+	Errors practice.Invalid
+}
+
+var choosePasswordTitles = map[db.Purpose]string{
+	db.LinkJoin:        "Join Client Portal",
+	db.LinkJoinStaff:   "Choose your password",
+	db.LinkNewPassword: "Choose a new password",
+}
+
+func (s *Site) choosePasswordPage(c *fiber.Ctx) error {
+	link := practice.Link{State: practice.LinkUnknown}
+	if token := s.cookie.get(c, linkCookie); token != "" {
+		var err error
+		if link, err = s.Practice.OpenLink(c.UserContext(), token); err != nil {
+			return err
+		}
+	}
+	return s.showLink(c, link, nil)
+}
+
+// showLink asks for a password, or says what became of a link that isn't live.
+func (s *Site) showLink(c *fiber.Ctx, link practice.Link, wrong practice.Invalid) error {
+	if link.State != practice.LinkLive {
+		c.Status(fiber.StatusGone)
+		return c.Render("link/over", choosePasswordPage{Shell: s.shell(c, "This link doesn't work", ""), Link: link})
+	}
+	if wrong != nil {
+		c.Status(fiber.StatusUnprocessableEntity)
+	}
+	return c.Render("link/choose_password", choosePasswordPage{s.shell(c, choosePasswordTitles[link.Purpose], ""), link, wrong})
+}
+
+func (s *Site) choosePassword(c *fiber.Ctx) error {
+	token := s.cookie.get(c, linkCookie)
+	session, who, err := s.Practice.ChoosePassword(c.UserContext(), token, c.FormValue("password"), network(c))
+	var over practice.NotLive
+	if errors.As(err, &over) {
+		return s.showLink(c, over.Link, nil)
+	}
+	if err != nil {
+		wrong, err := invalid(err)
+		if err != nil {
+			return err
+		}
+		link, err := s.Practice.OpenLink(c.UserContext(), token)
+		if err != nil {
+			return err
+		}
+		return s.showLink(c, link, wrong)
+	}
+	s.cookie.clear(c, linkCookie)
+	s.cookie.set(c, sessionCookie, session, 0)
+	s.notify(c, "password chosen")
+	return s.seeOther(c, s.homeOf(who))
+}
+
+func (s *Site) newLink(c *fiber.Ctx) error {
+	if err := s.Practice.RenewLink(c.UserContext(), s.cookie.get(c, linkCookie), network(c)); err != nil {
+		return err
+	}
+	s.cookie.clear(c, linkCookie)
+	s.notify(c, "new link")
+	return s.seeOther(c, "/sign-in")
+}
+
+type forgottenPasswordPage struct {
+	Shell
+	Email  string
+	Held   bool // letters can't leave now
+	Errors practice.Invalid
+}
+
+func (s *Site) forgottenPasswordPage(c *fiber.Ctx) error {
+	return c.Render("link/forgotten_password", forgottenPasswordPage{Shell: s.shell(c, "Forgotten password", ""), Held: s.MailHeld != ""})
+}
+
+func (s *Site) forgottenPassword(c *fiber.Ctx) error {
+	page := forgottenPasswordPage{Email: c.FormValue("email"), Held: s.MailHeld != ""}
+	if err := s.Practice.ForgotPassword(c.UserContext(), page.Email, network(c)); err != nil {
+		if page.Errors, err = invalid(err); err != nil {
+			return err
+		}
+		page.Shell = s.shell(c, "Forgotten password", "")
+		return c.Status(fiber.StatusUnprocessableEntity).Render("link/forgotten_password", page)
+	}
+	s.notify(c, "forgotten password")
+	return s.seeOther(c, "/sign-in")
+}
+
+// network is where a request comes from, as guesses are counted.
+func network(c *fiber.Ctx) string { return networkOf(c.IP()) }
+
+// networkOf is the IPv4 address, or the /64, that one household or office has.
+func networkOf(ip string) string {
+	address, err := netip.ParseAddr(ip)
+	if err != nil {
+		return ip
+	}
+	if address = address.Unmap(); address.Is4() {
+		return address.String()
+	}
+	prefix, _ := address.WithZone("").Prefix(64)
+	return prefix.String()
+}

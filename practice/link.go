@@ -1,0 +1,393 @@
+package practice
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"anteroom/db"
+	"anteroom/mail"
+)
+
+// How long the links live that staff members are sent, and those of a forgotten password.
+const (
+	joinStaffLife   = 7 * 24 * time.Hour
+	newPasswordLife = 30 * time.Minute
+)
+
+// How often a person's mailbox, and one network, may have letters with links sent that anybody can ask for.
+const (
+	askWindow      = time.Hour
+	asksByAccount  = 3
+	asksByNetwork  = 30
+	badLinksWindow = 15 * time.Minute
+	badLinks       = 30
+)
+
+// LinkState is what can be done with a link that somebody brought.
+type LinkState string
+
+const (
+	LinkLive    LinkState = "live"    // a password can be chosen with it
+	LinkUsed    LinkState = "used"    // a password was; signing in is next
+	LinkExpired LinkState = "expired" // a new one can be asked for
+	LinkEnded   LinkState = "ended"   // replaced by a newer one, or taken back
+	LinkUnknown LinkState = "unknown" // there never was such a link
+)
+
+// Link is what anybody who holds a link may know of it: nothing of whom it was sent to.
+type Link struct {
+	Purpose db.Purpose
+	State   LinkState
+}
+
+// NotLive is the error of choosing a password with a link that isn't live.
+type NotLive struct{ Link }
+
+func (e NotLive) Error() string { return "the link is " + string(e.State) }
+
+// OpenLink tells what can be done with a link. Looking spends nothing. Whoever holds the token may ask.
+func (p *Practice) OpenLink(ctx context.Context, token string) (l Link, err error) {
+	err = p.db.View(ctx, func(tx *db.Tx) error {
+		h, err := openLink(tx, token)
+		l = h.Link
+		return err
+	})
+	return l, err
+}
+
+// heldLink is a link and whose it is.
+type heldLink struct {
+	Link
+	record db.Link
+	owner  Actor
+}
+
+func openLink(tx *db.Tx, token string) (h heldLink, err error) {
+	h.State = LinkUnknown
+	if h.record, err = tx.LinkByToken(token); errors.Is(err, db.ErrNotFound) {
+		return h, nil
+	} else if err != nil {
+		return h, err
+	}
+	h.Purpose = h.record.Purpose
+	var joined, shut bool
+	if h.record.StaffID != 0 {
+		h.owner.staff.member, err = tx.StaffByID(h.record.StaffID)
+		joined, shut = h.owner.staff.member.PasswordHash != "", !h.owner.staff.member.DisabledAt.IsZero()
+	} else {
+		h.owner.client.record, err = tx.ClientByID(db.Oneself(h.record.ClientID), h.record.ClientID)
+		joined, shut = h.owner.client.record.Portal.HasAccount(), !h.owner.client.record.Portal.OffAt.IsZero()
+	}
+	resets := h.Purpose == db.LinkNewPassword
+	switch {
+	case shut:
+		h.State = LinkEnded
+	case !h.record.UsedAt.IsZero(), joined && !resets: // a second link to join must not change a password
+		h.State = LinkUsed
+	case !h.record.EndedAt.IsZero(), resets && !joined:
+		h.State = LinkEnded
+	case !h.record.Live(tx.Now()):
+		h.State = LinkExpired
+	default:
+		h.State = LinkLive
+	}
+	return h, err
+}
+
+// ChoosePassword spends a live link for a password, ends that person's other sessions and signs them in with the password
+// just typed; it returns the session cookie's value. Whoever holds the token may, from a network without too many bad ones.
+// It returns Invalid for "password", and NotLive when the link can't be used, or was meanwhile.
+func (p *Practice) ChoosePassword(ctx context.Context, token, password, network string) (session string, who Actor, err error) {
+	place := "bad link " + network
+	var h heldLink
+	err = p.db.View(ctx, func(tx *db.Tx) error {
+		if n, _, err := tx.Attempts(place, tx.Now().Add(-badLinksWindow)); err != nil {
+			return err
+		} else if n >= badLinks {
+			return Invalid{"password": "Too many links that don't work came from your network. Wait 15 minutes and try again."}
+		}
+		if h, err = openLink(tx, token); err != nil || h.State != LinkLive {
+			return err
+		}
+		o, err := tx.Organization()
+		if err != nil {
+			return err
+		}
+		if fault := passwordFault(password, append(h.owner.names(), o.Name)...); fault != "" {
+			return Invalid{"password": fault}
+		}
+		return nil
+	})
+	if err != nil {
+		return "", Actor{}, err
+	}
+	if h.State == LinkUnknown {
+		err = p.db.Update(ctx, func(tx *db.Tx) error { return tx.AddAttempt(place) })
+		return "", Actor{}, errors.Join(err, NotLive{h.Link})
+	}
+	if h.State != LinkLive {
+		return "", Actor{}, NotLive{h.Link}
+	}
+	hash := p.hash(password) // outside the transaction, for it takes long
+	err = p.db.Update(ctx, func(tx *db.Tx) error {
+		if h, err = openLink(tx, token); err != nil {
+			return err
+		}
+		if h.State != LinkLive {
+			return NotLive{h.Link}
+		}
+		if err := tx.UseLink(h.record.ID); err != nil {
+			return err
+		}
+		session, err = setPassword(tx, h.owner, hash, passwordActs[h.Purpose])
+		return err
+	})
+	if err != nil {
+		return "", Actor{}, err
+	}
+	return session, h.owner, nil
+}
+
+var passwordActs = map[db.Purpose]string{
+	db.LinkJoin:        "joined the client portal",
+	db.LinkJoinStaff:   "chose a password",
+	db.LinkNewPassword: "chose a new password",
+}
+
+// setPassword keeps a person's new password, signs them out wherever they were signed in, and in here.
+func setPassword(tx *db.Tx, who Actor, hash, act string) (session string, err error) {
+	staffID, clientID := who.staff.member.ID, who.client.record.ID
+	if staffID != 0 {
+		err = tx.SetStaffPassword(staffID, hash)
+	} else {
+		err = tx.SetPortalPassword(clientID, hash)
+	}
+	if err != nil {
+		return "", err
+	}
+	if err := errors.Join(tx.EndSessions(clientID, staffID), tx.ClearAttempts("account "+who.email().Canonical())); err != nil {
+		return "", err
+	}
+	if session, err = tx.AddSession(clientID, staffID); err != nil {
+		return "", err
+	}
+	return session, tx.Audit(db.AuditEntry{StaffID: staffID, ByClient: clientID, ClientID: clientID, Act: act})
+}
+
+// RenewLink sends a new link in place of one that doesn't work any more, to the address on file only. Whoever holds the old
+// one may ask, and learns nothing: the outcome is the same whether or not a letter is sent.
+func (p *Practice) RenewLink(ctx context.Context, token, network string) error {
+	return p.ask(ctx, network, func(tx *db.Tx) (Actor, error) {
+		h, err := openLink(tx, token)
+		if h.State == LinkUnknown {
+			return Actor{}, err
+		}
+		return h.owner, err
+	})
+}
+
+// ForgotPassword sends a link for a new password to an address, if a staff member or a client signs in with it; to one who
+// was invited but has not joined, a new link to join. Anybody may ask, and learns nothing: outcome and cost are the same for
+// every address.
+func (p *Practice) ForgotPassword(ctx context.Context, address, network string) error {
+	email, err := db.ParseEmail(address)
+	if err != nil {
+		return Invalid{"email": notAnAddress}
+	}
+	return p.ask(ctx, network, func(tx *db.Tx) (who Actor, err error) {
+		if who.staff.member, err = tx.StaffByEmail(email); !errors.Is(err, db.ErrNotFound) {
+			return who, err
+		}
+		if who.client.record, err = tx.ClientByEmail(db.Everybody(), email); errors.Is(err, db.ErrNotFound) {
+			return Actor{}, nil
+		}
+		return who, err
+	})
+}
+
+// ask sends the letter that helps a person in again, unless they or the network asked too often.
+func (p *Practice) ask(ctx context.Context, network string, find func(*db.Tx) (Actor, error)) error {
+	place := "asked from " + network
+	sent := false
+	err := p.db.Update(ctx, func(tx *db.Tx) error {
+		who, err := find(tx)
+		if err != nil {
+			return err
+		}
+		account := "asked for " + who.ID()
+		since := tx.Now().Add(-askWindow)
+		byAccount, _, err := tx.Attempts(account, since)
+		if err != nil {
+			return err
+		}
+		byNetwork, _, err := tx.Attempts(place, since)
+		if err != nil || byNetwork >= asksByNetwork {
+			return err
+		}
+		if err := errors.Join(tx.AddAttempt(account), tx.AddAttempt(place)); err != nil {
+			return err
+		}
+		if byAccount >= asksByAccount && !who.Nobody() {
+			return nil
+		}
+		sent, err = p.helpIn(tx, who)
+		return err
+	})
+	if err == nil && sent {
+		p.config.Wake()
+	}
+	return err
+}
+
+// helpIn queues the letter with which a person gets in again, where there is one for them.
+func (p *Practice) helpIn(tx *db.Tx, who Actor) (sent bool, err error) {
+	member, client := who.staff.member, who.client.record
+	switch {
+	case member.ID != 0 && !member.DisabledAt.IsZero():
+		return false, nil
+	case member.ID != 0 && member.PasswordHash == "":
+		return true, p.sendJoinStaff(tx, member, 0)
+	case client.ID != 0 && client.Portal.State(tx.Now()) == db.PortalActive, member.ID != 0:
+		return true, p.sendNewPassword(tx, who)
+	case client.ID != 0:
+		return p.renewInvitation(tx, client)
+	}
+	// Nobody has the address: composing a letter to nobody costs what composing one to somebody does.
+	o, err := tx.Organization()
+	if err == nil {
+		_, err = p.writeAccountLetter(o, newPasswordMessage, mail.Address{Email: p.config.From}, tx.Now(), newPasswordLife)
+	}
+	if err != nil {
+		return false, err
+	}
+	return false, tx.Audit(db.AuditEntry{Act: "asked for a new password or link", Detail: "for nobody known"})
+}
+
+// renewInvitation sends the default invitation to a client whose invitation is out, or expired, and ends its link.
+func (p *Practice) renewInvitation(tx *db.Tx, client db.Client) (sent bool, err error) {
+	if state := client.Portal.State(tx.Now()); state != db.PortalInvited && state != db.PortalExpired {
+		return false, nil
+	}
+	self := db.Oneself(client.ID)
+	last, err := tx.LatestInvitation(self, client.ID)
+	if err != nil {
+		return false, err
+	}
+	inviter, err := tx.StaffByID(last.SentBy)
+	if err != nil {
+		return false, err
+	}
+	o, err := tx.Organization()
+	if err != nil {
+		return false, err
+	}
+	message, _, err := defaultMessage(tx, db.InvitationMessage)
+	if err != nil {
+		return false, err
+	}
+	therapists, err := tx.TherapistsOf(self, []int64{client.ID})
+	if err != nil {
+		return false, err
+	}
+	w := p.newWriter(o, inviter.Name, tx.Now())
+	if err := p.sendInvitation(tx, w, message, client, therapists[client.ID], inviter.ID, db.Letter{}); err != nil {
+		return false, err
+	}
+	return true, tx.Audit(db.AuditEntry{ClientID: client.ID, Act: "sent a new link to join", Detail: "asked for by whoever holds the old link or knows the address"})
+}
+
+// accountMessage is what a letter about somebody's own way in says.
+type accountMessage struct {
+	message *mail.Message
+	button  string
+}
+
+var (
+	joinStaffMessage = accountMessage{mail.Parse("{practice_name}: choose your password", `Hello,
+
+an account on the client portal of {practice_name} was made for you. Choose a password, and you are in.
+
+{portal_link}
+
+The link is yours alone and works until {link_expires_on}. If it has expired by then, the page it opens sends you a new one.`), "Choose a password"}
+
+	newPasswordMessage = accountMessage{mail.Parse("{practice_name}: choose a new password", `Hello,
+
+somebody, most likely you, asked for a new password for your account at {practice_name}.
+
+{portal_link}
+
+The link works until {link_expires_on}. If you didn't ask, there is nothing to do: your password stays as it is.`), "Choose a new password"}
+)
+
+// sendJoinStaff queues the letter with which a staff member chooses their first password, and ends an earlier link.
+func (p *Practice) sendJoinStaff(tx *db.Tx, member db.StaffMember, sentBy int64) error {
+	if err := p.sendAccountLetter(tx, joinStaffMessage, Actor{staff: Staff{member}}, db.LinkJoinStaff, joinStaffLife,
+		db.Letter{Kind: db.LetterJoinStaff, StaffID: member.ID, SentBy: sentBy}); err != nil {
+		return err
+	}
+	return tx.Audit(db.AuditEntry{StaffID: sentBy, Act: "sent a link to choose a password", Detail: "to staff member " + member.PublicID})
+}
+
+func (p *Practice) sendNewPassword(tx *db.Tx, who Actor) error {
+	staffID, clientID := who.staff.member.ID, who.client.record.ID
+	if err := p.sendAccountLetter(tx, newPasswordMessage, who, db.LinkNewPassword, newPasswordLife,
+		db.Letter{Kind: db.LetterNewPassword, StaffID: staffID, ClientID: clientID}); err != nil {
+		return err
+	}
+	return tx.Audit(db.AuditEntry{Act: "asked for a new password", ClientID: clientID, Detail: "of " + who.ID()})
+}
+
+func (p *Practice) sendAccountLetter(tx *db.Tx, m accountMessage, to Actor, purpose db.Purpose, life time.Duration, l db.Letter) error {
+	o, err := tx.Organization()
+	if err != nil {
+		return err
+	}
+	link := db.Link{Purpose: purpose, StaffID: l.StaffID, ClientID: l.ClientID, ExpiresAt: tx.Now().Add(life)}
+	if err := tx.AddLink(&link); err != nil {
+		return err
+	}
+	letter, err := p.writeAccountLetter(o, m, to.address(), tx.Now(), life)
+	if err != nil {
+		return err
+	}
+	l.LinkID = link.ID
+	return p.queue(tx, letter, l)
+}
+
+func (p *Practice) writeAccountLetter(o db.Organization, m accountMessage, to mail.Address, now time.Time, life time.Duration) (mail.Letter, error) {
+	from := mail.Address{Name: o.Name, Email: p.config.From}
+	return p.config.Composer.Compose(m.message, mail.Particulars{
+		From: from, ReplyTo: from, To: to, Button: m.button, Date: now.In(o.TimeZone),
+		Values: map[string]string{
+			"practice_name":   o.Name,
+			"link_expires_on": now.Add(life).In(o.TimeZone).Format("Monday, January 2, 2006, 3:04 PM"),
+			mail.Link:         p.link("link/" + mail.Slot),
+		},
+		Footer: fmt.Sprintf("%s, %s\nIf this mail wasn't meant for you, please tell us and delete it.", o.Name, o.Phone),
+	})
+}
+
+// email is the address that the actor signs in with.
+func (a Actor) email() db.Email {
+	if a.staff.member.ID != 0 {
+		return a.staff.member.Email
+	}
+	return a.client.record.Email
+}
+
+// names are what others know of the actor: a password made of them is easy to guess.
+func (a Actor) names() []string {
+	m, c := a.staff.member, a.client.record
+	return []string{a.email().String(), m.Name, c.FirstName, c.LastName, c.PreferredName, c.DateOfBirth, c.Phone}
+}
+
+// address is where the actor's letters go.
+func (a Actor) address() mail.Address {
+	if a.staff.member.ID != 0 {
+		return mail.Address{Name: a.staff.member.Name, Email: a.staff.member.Email}
+	}
+	return mail.Address{Name: a.client.record.FirstName + " " + a.client.record.LastName, Email: a.client.record.Email}
+}
