@@ -1,0 +1,625 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/accessibility"
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/dom"
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/input"
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/cdproto/target"
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+)
+
+// patience is how long the tests wait for what should come at once.
+const patience = 20 * time.Second
+
+// built is the folder of the binary under test, once it is built.
+var built string
+
+// program is the binary under test, built once.
+var program = sync.OnceValues(func() (string, error) {
+	folder, err := os.MkdirTemp("", "anteroom-story-")
+	if err != nil {
+		return "", err
+	}
+	built = folder
+	path := filepath.Join(folder, "anteroom")
+	out, err := exec.Command("go", "build", "-o", path, ".").CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("%w: %s", err, out)
+	}
+	return path, nil
+})
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	os.RemoveAll(built)
+	os.Exit(code)
+}
+
+// server is the program, running.
+type server struct {
+	t      *testing.T
+	cmd    *exec.Cmd
+	url    string
+	said   []string // what it printed up to its address
+	log    *syncBuffer
+	exited chan error
+}
+
+var servesAt = regexp.MustCompile(`https?://localhost:\d+`)
+
+// start runs the program with these arguments on a free port, until the test ends.
+func start(t *testing.T, env []string, args ...string) *server {
+	t.Helper()
+	path, err := program()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &server{t: t, cmd: exec.Command(path, args...), log: &syncBuffer{}, exited: make(chan error, 1)}
+	s.cmd.Env = append(slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "ANTEROOM_") }),
+		append([]string{"ANTEROOM_ADDR=127.0.0.1:0", "TMPDIR=" + t.TempDir()}, env...)...)
+	s.cmd.Stderr = s.log
+	r, w, err := os.Pipe() // Wait would close a StdoutPipe before all of it was read
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.cmd.Stdout = w
+	if err := s.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	w.Close()
+	go func() { s.exited <- s.cmd.Wait() }()
+	t.Cleanup(func() {
+		if s.cmd.ProcessState == nil {
+			s.stop(syscall.SIGTERM)
+		}
+		if t.Failed() {
+			t.Logf("the server's last words:\n%s", s.log.tail(40))
+		}
+	})
+	ready, everything := make(chan struct{}), bufio.NewScanner(r)
+	go func() {
+		defer r.Close()
+		for everything.Scan() {
+			line := everything.Text()
+			if s.url == "" {
+				s.said = append(s.said, line)
+				if s.url = servesAt.FindString(line); s.url != "" {
+					close(ready)
+				}
+				continue
+			}
+			fmt.Fprintln(s.log, line)
+		}
+	}()
+	select {
+	case <-ready:
+	case err := <-s.exited:
+		t.Fatalf("the program ended: %v\n%s", err, s.log.tail(40))
+	case <-time.After(patience):
+		s.stop(syscall.SIGKILL)
+		t.Fatal("the program never said its address")
+	}
+	return s
+}
+
+// stop ends the program by a signal and waits until it is gone.
+func (s *server) stop(signal syscall.Signal) {
+	s.t.Helper()
+	if err := s.cmd.Process.Signal(signal); err != nil {
+		s.t.Fatal(err)
+	}
+	select {
+	case err := <-s.exited:
+		if signal == syscall.SIGTERM && err != nil {
+			s.t.Errorf("asked to stop, the program ended with %v", err)
+		}
+	case <-time.After(patience):
+		s.t.Error("the program does not stop")
+		s.cmd.Process.Kill()
+	}
+}
+
+type syncBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *syncBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *syncBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+func (b *syncBuffer) tail(n int) string {
+	lines := strings.Split(strings.TrimSpace(b.String()), "\n")
+	return strings.Join(lines[max(0, len(lines)-n):], "\n")
+}
+
+// chromium starts the browser that ANTEROOM_BROWSER names. Without that variable the test is skipped; with it, a browser
+// that doesn't start fails the test.
+func chromium(t *testing.T) context.Context {
+	t.Helper()
+	path := os.Getenv("ANTEROOM_BROWSER")
+	if path == "" {
+		t.Skip("ANTEROOM_BROWSER names no browser: make check sets it")
+	}
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU,
+		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true))
+	allocator, stopAllocator := chromedp.NewExecAllocator(context.Background(), options...)
+	ctx, stop := chromedp.NewContext(allocator)
+	t.Cleanup(func() {
+		if err := chromedp.Cancel(ctx); err != nil {
+			t.Errorf("closing the browser: %v", err)
+		}
+		stop()
+		stopAllocator()
+	})
+	if err := chromedp.Do(ctx); err != nil {
+		t.Fatalf("starting %s: %v", path, err)
+	}
+	return ctx
+}
+
+// screen is what a person holds.
+type screen struct {
+	name          string
+	width, height int64
+	phone         bool
+}
+
+var (
+	phone   = screen{"phone", 390, 844, true}
+	desktop = screen{"desktop", 1280, 900, false}
+)
+
+// person is somebody at a screen, with cookies of their own. They find things as assistive technology does: by role and
+// name. Whatever the browser complains of is a fault of the page.
+type person struct {
+	t      *testing.T
+	name   string
+	site   string
+	screen screen
+	ctx    context.Context
+
+	mu      sync.Mutex
+	faults  []string
+	expects []string // what the browser may complain of
+	bytes   int64    // received since the person came
+}
+
+// comes opens a browser window for somebody.
+func comes(t *testing.T, browser context.Context, site, name string, holds screen, options ...func(*person)) *person {
+	t.Helper()
+	p := &person{t: t, name: name, site: site, screen: holds}
+	var cancel context.CancelFunc
+	p.ctx, cancel = chromedp.NewContext(browser, chromedp.WithNewBrowserContext(), chromedp.WithListener(p.listen))
+	t.Cleanup(cancel)
+	p.must(chromedp.Do(p.ctx))
+	p.must(call(p, network.Enable, network.EnableParams{}))
+	p.dress(holds, "light")
+	for _, option := range options {
+		option(p)
+	}
+	t.Cleanup(func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		for _, fault := range p.faults {
+			t.Errorf("%s's browser: %s", name, fault)
+		}
+		if t.Failed() {
+			p.keepLastLook()
+		}
+	})
+	return p
+}
+
+// withoutScript turns JavaScript off in a person's browser.
+func withoutScript(p *person) {
+	p.must(call(p, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true}))
+}
+
+func (p *person) listen(event any) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	fault := ""
+	switch e := event.(type) {
+	case *runtime.EventExceptionThrown:
+		fault = e.ExceptionDetails.Text
+		if e.ExceptionDetails.Exception != nil {
+			fault += " " + e.ExceptionDetails.Exception.Description
+		}
+	case *runtime.EventConsoleAPICalled:
+		if e.Type == runtime.ConsoleAPICalledTypeError || e.Type == runtime.ConsoleAPICalledTypeWarning {
+			for _, arg := range e.Args {
+				fault += " " + string(arg.Value) + arg.Description
+			}
+			fault = "console" + fault
+		}
+	case *log.EventEntryAdded: // violations of the content security policy are among them
+		if e.Entry.Level == log.EntryLevelError || e.Entry.Level == log.EntryLevelWarning {
+			fault = e.Entry.Text + " " + e.Entry.URL
+		}
+	case *page.EventJavascriptDialogOpening:
+		fault = fmt.Sprintf("a dialog opened: %s %s", e.Type, e.Message)
+		go call(p, page.HandleJavaScriptDialog, page.HandleJavaScriptDialogParams{Accept: true})
+	case *network.EventLoadingFinished:
+		p.bytes += int64(e.EncodedDataLength)
+	}
+	if fault != "" && !slices.ContainsFunc(p.expects, func(s string) bool { return strings.Contains(fault, s) }) {
+		p.faults = append(p.faults, fault)
+	}
+}
+
+// expect lets the browser complain of one thing: it reports each refused form, for one.
+func (p *person) expect(complaint string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.expects = append(p.expects, complaint)
+}
+
+func (p *person) received() int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.bytes
+}
+
+func (p *person) must(err error) {
+	p.t.Helper()
+	if err != nil {
+		p.t.Fatalf("%s: %v", p.name, err)
+	}
+}
+
+func call[P, R any](p *person, command cdp.Command[P, R], params P) error {
+	_, err := chromedp.Call(p.ctx, command, params)
+	return err
+}
+
+// dress makes the page look as on a screen, in a colour scheme, with nothing moving.
+func (p *person) dress(s screen, scheme string) {
+	p.t.Helper()
+	p.must(call(p, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: s.width, Height: s.height, DeviceScaleFactor: 1, Mobile: s.phone}))
+	p.must(call(p, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
+		{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"}}}))
+}
+
+// until waits until something holds, and fails the test when it never does. Errors count as "not yet": a page that is just
+// being replaced answers with them.
+func (p *person) until(what string, holds func() (bool, error)) {
+	p.t.Helper()
+	deadline := time.Now().Add(patience)
+	for {
+		ok, err := holds()
+		if ok && err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			p.t.Fatalf("%s waited in vain for %s (%v) at %s:\n%s", p.name, what, err, p.where(), p.text())
+		}
+		time.Sleep(15 * time.Millisecond)
+	}
+}
+
+// opens types an address, of this site when it begins with a slash.
+func (p *person) opens(address string) {
+	p.t.Helper()
+	if strings.HasPrefix(address, "/") {
+		address = p.site + address
+	}
+	p.must(chromedp.Do(p.ctx, chromedp.Navigate(address)))
+}
+
+// where is the page's path.
+func (p *person) where() string {
+	path, _ := chromedp.Run(p.ctx, chromedp.Evaluate[string](`location.pathname`))
+	return path
+}
+
+// at waits until the person is on a page whose path matches, and it is all there.
+func (p *person) at(pattern string) {
+	p.t.Helper()
+	path := regexp.MustCompile("^" + pattern + "$")
+	p.until("a page at "+pattern, func() (bool, error) {
+		here, err := chromedp.Run(p.ctx, chromedp.Evaluate[string](`document.readyState == 'complete' ? location.pathname : ''`))
+		return path.MatchString(here), err
+	})
+}
+
+// text is what the page says.
+func (p *person) text() string {
+	text, _ := chromedp.Run(p.ctx, chromedp.Evaluate[string](`document.body.innerText`))
+	return text
+}
+
+// sees waits until the page says something.
+func (p *person) sees(text string) {
+	p.t.Helper()
+	p.until(fmt.Sprintf("%q", text), func() (bool, error) { return strings.Contains(p.text(), text), nil })
+}
+
+// seesNot checks that the page doesn't say something now.
+func (p *person) seesNot(text string) {
+	p.t.Helper()
+	if strings.Contains(p.text(), text) {
+		p.t.Errorf("%s sees %q at %s:\n%s", p.name, text, p.where(), p.text())
+	}
+}
+
+// evaluate runs an expression in the page.
+func evaluate[T any](p *person, expression string) T {
+	p.t.Helper()
+	v, err := chromedp.Run(p.ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
+	p.must(err)
+	return v
+}
+
+// find returns all of a role and an accessible name.
+func (p *person) find(role, name string) ([]cdp.BackendNodeID, error) {
+	document, err := chromedp.Run(p.ctx, chromedp.Evaluate[*runtime.RemoteObject](`document`))
+	if err != nil {
+		return nil, err
+	}
+	found, err := chromedp.Call(p.ctx, accessibility.QueryAXTree, accessibility.QueryAXTreeParams{ObjectID: document.ObjectID, Role: role, AccessibleName: name})
+	if err != nil {
+		return nil, err
+	}
+	var ids []cdp.BackendNodeID
+	for _, node := range found.Nodes {
+		if !node.Ignored {
+			ids = append(ids, node.BackendDOMNodeID)
+		}
+	}
+	return ids, nil
+}
+
+// one waits for the one thing of that role and name.
+func (p *person) one(role, name string) (id cdp.BackendNodeID) {
+	p.t.Helper()
+	p.until(fmt.Sprintf("the %s %q", role, name), func() (bool, error) {
+		ids, err := p.find(role, name)
+		if err != nil {
+			return false, err
+		}
+		if len(ids) != 1 {
+			return false, fmt.Errorf("there are %d", len(ids))
+		}
+		id = ids[0]
+		return true, nil
+	})
+	return id
+}
+
+// has waits for something of that role and name.
+func (p *person) has(role, name string) {
+	p.t.Helper()
+	p.one(role, name)
+}
+
+// hasNot checks that nothing has that role and name now.
+func (p *person) hasNot(role, name string) {
+	p.t.Helper()
+	if ids, err := p.find(role, name); err != nil || len(ids) > 0 {
+		p.t.Errorf("%s finds %d of the %s %q at %s (%v)", p.name, len(ids), role, name, p.where(), err)
+	}
+}
+
+// clicks clicks the middle of what has that role and name, as a mouse or a finger would.
+func (p *person) clicks(role, name string) {
+	p.t.Helper()
+	p.clicksOn(p.one(role, name))
+}
+
+func (p *person) clicksOn(id cdp.BackendNodeID) {
+	p.t.Helper()
+	p.must(call(p, dom.ScrollIntoViewIfNeeded, dom.ScrollIntoViewIfNeededParams{BackendNodeID: id}))
+	quads, err := chromedp.Call(p.ctx, dom.GetContentQuads, dom.GetContentQuadsParams{BackendNodeID: id})
+	p.must(err)
+	if len(quads.Quads) == 0 {
+		p.t.Fatalf("%s: nothing to click on", p.name)
+	}
+	q := quads.Quads[0]
+	p.must(chromedp.Do(p.ctx, chromedp.MouseClickXY((q[0]+q[4])/2, (q[1]+q[5])/2)))
+}
+
+// fills replaces what a field says.
+func (p *person) fills(label, text string) {
+	p.t.Helper()
+	p.fillsA("textbox", label, text)
+}
+
+func (p *person) fillsA(role, label, text string) {
+	p.t.Helper()
+	p.must(call(p, dom.Focus, dom.FocusParams{BackendNodeID: p.one(role, label)}))
+	p.must(call(p, input.DispatchKeyEvent, input.DispatchKeyEventParams{Type: input.DispatchKeyEventTypeRawKeyDown, Commands: []string{"selectAll"}}))
+	p.must(call(p, input.DispatchKeyEvent, input.DispatchKeyEventParams{Type: input.DispatchKeyEventTypeKeyUp}))
+	if text == "" {
+		p.presses(kb.Delete)
+		return
+	}
+	p.must(call(p, input.InsertText, input.InsertTextParams{Text: text}))
+}
+
+// value is what a field says.
+func (p *person) value(role, label string) string {
+	p.t.Helper()
+	object, err := chromedp.Call(p.ctx, dom.ResolveNode, dom.ResolveNodeParams{BackendNodeID: p.one(role, label)})
+	p.must(err)
+	got, err := chromedp.Call(p.ctx, runtime.CallFunctionOn, runtime.CallFunctionOnParams{ObjectID: object.Object.ObjectID,
+		FunctionDeclaration: `function() { return this.type == 'checkbox' || this.type == 'radio' ? String(this.checked) : this.value }`})
+	p.must(err)
+	var v string
+	p.must(json.Unmarshal(got.Result.Value, &v))
+	return v
+}
+
+// chooses picks an option of a list by its words.
+func (p *person) chooses(label, option string) {
+	p.t.Helper()
+	object, err := chromedp.Call(p.ctx, dom.ResolveNode, dom.ResolveNodeParams{BackendNodeID: p.one("combobox", label)})
+	p.must(err)
+	argument, _ := json.Marshal(option)
+	got, err := chromedp.Call(p.ctx, runtime.CallFunctionOn, runtime.CallFunctionOnParams{ObjectID: object.Object.ObjectID,
+		FunctionDeclaration: `function(words) {
+			const option = [...this.options].find(o => o.text.trim() == words)
+			if (!option) return false
+			this.value = option.value
+			for (const type of ['input', 'change']) this.dispatchEvent(new Event(type, {bubbles: true}))
+			return true
+		}`, Arguments: []*runtime.CallArgument{{Value: argument}}})
+	p.must(err)
+	if string(got.Result.Value) != "true" {
+		p.t.Fatalf("%s: %q offers no %q", p.name, label, option)
+	}
+}
+
+// uploads gives a file to the field for one.
+func (p *person) uploads(label, file string) {
+	p.t.Helper()
+	p.must(call(p, dom.SetFileInputFiles, dom.SetFileInputFilesParams{Files: []string{file}, BackendNodeID: p.one("button", label)}))
+}
+
+// presses presses keys one after another.
+func (p *person) presses(keys string) {
+	p.t.Helper()
+	p.must(chromedp.Do(p.ctx, chromedp.KeyEvent(keys)))
+}
+
+// tabsTo presses Tab until the focus is on what has that name; the focus must be visible there.
+func (p *person) tabsTo(name string) {
+	p.t.Helper()
+	var passed []string
+	for range 150 {
+		p.presses(kb.Tab)
+		here := p.focused()
+		if here == name {
+			if !evaluate[bool](p, `(() => { const s = getComputedStyle(document.activeElement); return s.outlineStyle != 'none' || s.boxShadow != 'none' || document.activeElement.tagName == 'IFRAME' })()`) {
+				p.t.Errorf("%s can't see that the focus is on %q", p.name, name)
+			}
+			return
+		}
+		passed = append(passed, here)
+	}
+	p.t.Fatalf("%s never gets to %q by Tab at %s, only to %q", p.name, name, p.where(), passed)
+}
+
+// focused is the accessible name of what has the focus.
+func (p *person) focused() string {
+	p.t.Helper()
+	object, err := chromedp.Run(p.ctx, chromedp.Evaluate[*runtime.RemoteObject](`document.activeElement`))
+	p.must(err)
+	tree, err := chromedp.Call(p.ctx, accessibility.GetPartialAXTree, accessibility.GetPartialAXTreeParams{ObjectID: object.ObjectID, FetchRelatives: new(false)})
+	p.must(err)
+	var name string
+	if len(tree.Nodes) > 0 && tree.Nodes[0].Name != nil {
+		p.must(json.Unmarshal(tree.Nodes[0].Name.Value, &name))
+	}
+	return name
+}
+
+// frame waits for a framed page, which lives apart from the rest, and returns what it says.
+func (p *person) frame(address string) (text string) {
+	p.t.Helper()
+	p.until("a frame of "+address, func() (bool, error) {
+		targets, err := chromedp.Targets(p.ctx)
+		if err != nil {
+			return false, err
+		}
+		i := slices.IndexFunc(targets, func(info *target.Info) bool { return info.Type == "iframe" && strings.Contains(info.URL, address) })
+		if i < 0 {
+			return false, errors.New("no such frame")
+		}
+		ctx, cancel := chromedp.NewContext(p.ctx, chromedp.WithTargetID(targets[i].TargetID), chromedp.WithDetachOnCancel())
+		defer cancel()
+		text, err = chromedp.Run(ctx, chromedp.Evaluate[string](`document.readyState == 'complete' ? document.body.innerText : ''`))
+		return text != "", err
+	})
+	return text
+}
+
+//go:embed testdata/axe/axe.min.js
+var axe string
+
+const runAxe = `axe.run(document, {resultTypes: ['violations'], iframes: false}).then(found => found.violations.flatMap(v =>
+	v.nodes.map(n => v.id + ' (' + v.help + '): ' + n.html.slice(0, 200) + ' ' + (n.any[0] || n.all[0] || n.none[0] || {message: ''}).message)))`
+
+// inspects checks the page as it stands, on both screens, light and dark: axe finds nothing, nothing sticks out sideways. With
+// ANTEROOM_SCREENSHOTS it also keeps pictures of it, of those screens that are named.
+func (p *person) inspects(screenName string) {
+	p.t.Helper()
+	evaluate[chromedp.Void](p, `scrollTo(0, 0)`)
+	for _, s := range []screen{phone, desktop} {
+		for _, scheme := range []string{"light", "dark"} {
+			p.dress(s, scheme)
+			if evaluate[string](p, `typeof axe`) == "undefined" {
+				evaluate[chromedp.Void](p, axe)
+			}
+			for _, violation := range evaluate[[]string](p, runAxe) {
+				p.t.Errorf("%s at %s, %s, %s: %s", screenName, p.where(), s.name, scheme, violation)
+			}
+			if wide := evaluate[int64](p, `document.documentElement.scrollWidth`); wide > s.width {
+				p.t.Errorf("%s at %s, %s: %d pixels wide", screenName, p.where(), s.name, wide)
+			}
+			p.picture(fmt.Sprintf("%s-%s-%s", screenName, s.name, scheme))
+		}
+	}
+	p.dress(p.screen, "light")
+}
+
+// pictured are the pictures that the documentation shows.
+var pictured = []string{"sign-in-desktop-light"}
+
+func (p *person) picture(name string) {
+	folder := os.Getenv("ANTEROOM_SCREENSHOTS")
+	if folder == "" || !slices.Contains(pictured, name) && os.Getenv("ANTEROOM_SCREENSHOTS_ALL") == "" {
+		return
+	}
+	p.must(os.MkdirAll(folder, 0o755))
+	png, err := chromedp.Run(p.ctx, chromedp.CaptureScreenshot())
+	p.must(err)
+	p.must(os.WriteFile(filepath.Join(folder, name+".png"), png, 0o644))
+}
+
+// keepLastLook saves what the person saw last, after a failure.
+func (p *person) keepLastLook() {
+	png, err := chromedp.Run(p.ctx, chromedp.CaptureScreenshot())
+	if err != nil {
+		return
+	}
+	if os.MkdirAll(".cache", 0o755) == nil {
+		path := filepath.Join(".cache", "last-look-of-"+p.name+".png")
+		if os.WriteFile(path, png, 0o644) == nil {
+			p.t.Logf("what %s saw last is in %s", p.name, path)
+		}
+	}
+}
