@@ -179,10 +179,6 @@ func configure(name, usage, summary string, args []string, own []option, leave .
 			faults = append(faults, fmt.Errorf("-%s (%s): %w", s.flag, s.env, err))
 		}
 	}
-	if c.public == nil && len(faults) == 0 {
-		_, port, _ := net.SplitHostPort(c.addr)
-		c.public = &url.URL{Scheme: "http", Host: net.JoinHostPort("localhost", port)}
-	}
 	return c, flags.Args(), errors.Join(faults...)
 }
 
@@ -273,6 +269,15 @@ func demo(ctx context.Context, args []string) error {
 // serveSite serves until ctx ends, then lets go of everything in order: requests, mail, database.
 func serveSite(ctx context.Context, c config, isDemo bool) error {
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
+	listener, err := net.Listen("tcp", c.addr)
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
+	if c.public == nil {
+		_, port, _ := net.SplitHostPort(listener.Addr().String()) // of port 0, the one that was free
+		c.public = &url.URL{Scheme: "http", Host: net.JoinHostPort("localhost", port)}
+	}
 	database, err := db.Open(ctx, c.data, c.keyFile, time.Now)
 	if err != nil {
 		return err
@@ -287,11 +292,10 @@ func serveSite(ctx context.Context, c config, isDemo bool) error {
 		return err
 	}
 	p := practice.New(database, practice.Config{Public: c.public, Composer: composer, From: from})
-	site, err := handlers.New(handlers.Config{Practice: p, Public: c.public, Log: log})
-	if err != nil {
+	if err := p.KeepLibrary(ctx); err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", c.addr)
+	site, err := handlers.New(handlers.Config{Practice: p, Public: c.public, Log: log})
 	if err != nil {
 		return err
 	}
@@ -423,7 +427,7 @@ func healthcheck(ctx context.Context, args []string) error {
 	}
 	host, port, _ := net.SplitHostPort(c.addr)
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
-		host = "localhost"
+		host = "127.0.0.1"
 	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()

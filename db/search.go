@@ -18,8 +18,9 @@ type searchIndex struct {
 type searchSnapshot struct {
 	change  int64 // the change counter's value that it holds
 	entries []searchEntry
-	text    string // the search texts, each followed by a line feed
-	ends    []int  // where each text ends
+	text    string   // the search texts, each followed by a line feed
+	ends    []int    // where each text ends
+	counts  [256]int // how often each byte stands in the text
 }
 
 type searchEntry struct {
@@ -112,6 +113,9 @@ func (s *searchSnapshot) with(changed []searchEntry, change int64) *searchSnapsh
 		e.search = text.String()[start : text.Len()-1] // the builder has grown to its full size: its bytes stay where they are
 	}
 	next.text = text.String()
+	for i := range len(next.text) {
+		next.counts[next.text[i]]++
+	}
 	return next
 }
 
@@ -124,25 +128,42 @@ func (s *searchSnapshot) find(words []string, offset, limit int) (ids []int64, t
 		}
 		return ids, len(s.entries)
 	}
-	// The longest word is the rarest guess: the text is scanned for it, and only what has it is asked for the others.
+	// The text is scanned for the longest word, and only what has it is asked for the others.
 	words = slices.Clone(words)
 	slices.SortFunc(words, func(a, b string) int { return len(b) - len(a) })
+	rare := s.rarest(words[0])
 	entry := 0
-	for at := 0; at < len(s.text); at = s.ends[entry-1] {
-		hit := strings.Index(s.text[at:], words[0])
+	for at := 0; ; {
+		hit := strings.IndexByte(s.text[at:], words[0][rare])
 		if hit < 0 {
-			break
+			return ids, total
 		}
-		entry = s.entryAt(at+hit, entry)
+		start := at + hit - rare
+		if start < 0 || !strings.HasPrefix(s.text[start:], words[0]) {
+			at += hit + 1
+			continue
+		}
+		entry = s.entryAt(start, entry)
 		if containsAll(s.entries[entry].search, words[1:]) {
 			if total >= offset && len(ids) < limit {
 				ids = append(ids, s.entries[entry].id)
 			}
 			total++
 		}
+		at = s.ends[entry]
 		entry++
 	}
-	return ids, total
+}
+
+// rarest is where in a word the byte stands that the text has least of: there the scan stumbles least.
+func (s *searchSnapshot) rarest(word string) int {
+	best := 0
+	for i := range len(word) {
+		if s.counts[word[i]] < s.counts[word[best]] {
+			best = i
+		}
+	}
+	return best
 }
 
 // entryAt finds the entry in whose text a position lies; it is not before from. Common words hit close by, so the search

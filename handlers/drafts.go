@@ -48,6 +48,9 @@ func (p composePage) ComposeMessages() []composeMessage {
 	return all
 }
 
+// URL is where the draft is kept.
+func (p composePage) URL() string { return "/drafts/" + p.PublicID }
+
 // Verb is what sending this draft is called: who has an account already is not invited again.
 func (p composePage) Verb() string { return verb(p.Draft) }
 

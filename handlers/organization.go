@@ -89,5 +89,3 @@ func (s *Site) savePortalSettings(c *fiber.Ctx, by practice.Administrator) error
 	s.notify(c, "saved")
 	return s.seeOther(c, "/organization/client-portal/settings")
 }
-
-const manageClientsPath = "/organization/client-portal/clients"

@@ -72,6 +72,9 @@ func (s Shell) Day(t time.Time) string {
 	return t.In(s.zone).Format("Jan 2, 2006")
 }
 
+// Clock is a time of the day as they read it.
+func (s Shell) Clock(t time.Time) string { return t.In(s.zone).Format("3:04 PM") }
+
 // Machine is a time for <time datetime>.
 func (s Shell) Machine(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
@@ -151,8 +154,11 @@ func invalid(err error) (practice.Invalid, error) {
 
 // notices are what pages say after a write; %s is a count.
 var notices = map[string]string{
-	"saved":      "Saved.",
-	"signed out": "You are signed out.",
+	"answers saved":   "Your answers are saved. Go on whenever you like.",
+	"form reviewed":   "Marked as reviewed.",
+	"nobody selected": "Nobody is selected yet. Tick at least one client first.",
+	"saved":           "Saved.",
+	"signed out":      "You are signed out.",
 
 	"set up":             "Your practice is set up, and you are signed in. Next: add your staff and your clients.",
 	"password chosen":    "Your password is saved, and you are signed in.",

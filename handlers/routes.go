@@ -57,6 +57,9 @@ func (s *Site) routes() []route {
 		{"GET", "/drafts/:id/sent", s.staff(s.sentDraft)},
 
 		// Forms that clients completed
+		{"GET", "/form-requests/:id", s.staff(s.completedForm)},
+		{"GET", "/form-requests/:id/response.json", s.staff(s.completedFormFHIR)},
+		{"POST", "/form-requests/:id/review", s.staff(s.reviewForm)},
 
 		// Organization
 		{"GET", "/organization/staff", s.administrator(s.allStaff)},
@@ -73,8 +76,14 @@ func (s *Site) routes() []route {
 		{"GET", "/organization/client-portal", s.administrator(s.clientPortal)},
 		{"GET", "/organization/client-portal/settings", s.administrator(s.portalSettings)},
 		{"POST", "/organization/client-portal/settings", s.administrator(s.savePortalSettings)},
+		{"GET", manageClientsPath, s.administrator(s.manageClients)},
+		{"POST", manageClientsPath, s.administrator(s.selectClients)},
 
 		// The client's portal
+		{"GET", "/portal", s.client(s.portal)},
+		{"GET", "/portal/forms/:id", s.client(s.form)},
+		{"POST", "/portal/forms/:id", s.client(s.answerForm)},
+		{"GET", "/portal/forms/:id/thank-you", s.client(s.thankYou)},
 
 		// The demo's mailbox
 		{"GET", "/demo/mailbox", s.anyone(s.mailbox)},

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -54,6 +55,7 @@ type Practice struct {
 	config Config
 	db     *db.DB
 	slots  chan struct{} // bounds how many passwords are hashed at once
+	papers sync.Map      // key and version → *forms.Form
 
 	setUp     atomic.Bool // there is an organization
 	setUpCode string

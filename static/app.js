@@ -35,34 +35,70 @@
     changed.at(-1)?.dispatchEvent(new Event('change', { bubbles: true }))
   })
 
-  // An autosave's answer carries the header  HX-Trigger: {"questions":{"asked":["id"],"notAsked":["id"]}}
-  // which htmx turns into an event on the form: questions that no longer apply disappear and are not submitted.
-  on('questions', event => {
-    const show = (ids, asked) => (ids || []).forEach(id => {
-      const question = document.querySelector(`[data-question="${CSS.escape(id)}"]`)
-      if (!question) return
-      question.hidden = !asked
-      question.querySelectorAll('input, select, textarea').forEach(field => { field.disabled = !asked })
+  // A question of a form posts itself alone: what another window answered since isn't overwritten.
+  on('htmx:config:request', event => {
+    if (!event.target.matches('[data-question]')) return
+    const own = new FormData()
+    event.target.querySelectorAll('[name]:not(button, :disabled)').forEach(field => {
+      if (field.checked || !['checkbox', 'radio'].includes(field.type)) own.append(field.name, field.value)
     })
+    event.detail.ctx.request.body = own
+  })
+
+  // The answer carries the header  HX-Trigger: {"questions":{"asked":["id"],"notAsked":["id"]}}  which htmx turns into an
+  // event on the form: questions appear and disappear with what they depend on.
+  on('questions', event => {
+    const show = (ids, asked) => (ids || []).forEach(id =>
+      document.querySelector(`[data-question="${CSS.escape(id)}"]`)?.classList.toggle('not-asked', !asked))
     show(event.detail.asked, true)
     show(event.detail.notAsked, false)
   })
 
-  // <form data-warn-unsaved>: leaving asks first, but only while something typed there has not been saved. When saving
-  // fails, an <output data-failed="Not saved yet …"> in the form says so until the next answer replaces it.
-  const unsaved = new Set()
+  // A question's Clear button empties it where it stands, and keeps the focus in it.
+  on('click', event => {
+    const button = event.target.closest('[data-question] button[name=":clear"]')
+    if (!button) return
+    event.preventDefault()
+    const fields = [...button.closest('[data-question]').querySelectorAll('input:not([type=hidden])')]
+    fields.forEach(field => { if (field.type === 'radio') field.checked = false; else field.value = '' })
+    fields[0].focus()
+    fields[0].dispatchEvent(new Event('change', { bubbles: true }))
+  })
+
+  // <form data-warn-unsaved>: leaving asks first, but only while something typed there has not been saved. Where saving
+  // fails, an <output data-failed="Not saved yet …"> in the form says so, and a question is tried again until it is saved.
+  const unsaved = new Set(), saving = new Set(), failing = new Set()
   const formOf = event => event.target.closest?.('form[data-warn-unsaved]')
-  const failed = event => {
-    const form = formOf(event), status = form?.querySelector('output[data-failed]')
-    if (form) unsaved.add(form)
+  const partOf = event => formOf(event) && (event.target.closest('[data-question]') || formOf(event))
+  const sayFailed = part => {
+    const status = part.closest('form').querySelector('output[data-failed]')
     if (status) status.textContent = status.dataset.failed
   }
-  on('input', event => { const form = formOf(event); if (form) unsaved.add(form) })
-  on('submit', event => { if (!event.defaultPrevented) unsaved.delete(event.target) })
-  on('htmx:before:request', event => unsaved.delete(formOf(event)))
+  const tryAgain = part => { if (failing.has(part)) part.dispatchEvent(new Event('retry')) }
+  const failed = event => {
+    const part = partOf(event)
+    if (!part) return
+    saving.delete(part)
+    unsaved.add(part)
+    if (event.detail.ctx?.response?.status < 500) return // the answer tells why; the same again would get the same
+    failing.add(part)
+    sayFailed(part)
+    setTimeout(tryAgain, 10000, part)
+  }
+  on('input', event => { const part = partOf(event); if (part) unsaved.add(part) })
+  on('submit', event => {
+    if (!event.defaultPrevented) [unsaved, saving, failing].forEach(parts => parts.forEach(part => { if (event.target.contains(part)) parts.delete(part) }))
+  })
+  on('htmx:before:request', event => { const part = partOf(event); if (part) { unsaved.delete(part); saving.add(part) } })
+  on('htmx:after:request', event => {
+    const part = partOf(event)
+    saving.delete(part)
+    if (event.detail.ctx.response.status < 500) failing.delete(part)
+  })
   on('htmx:response:error', failed)
   on('htmx:error', failed)
-  addEventListener('beforeunload', event => { if ([...unsaved].some(form => form.isConnected)) event.preventDefault() })
+  addEventListener('online', () => failing.forEach(tryAgain))
+  addEventListener('beforeunload', event => { if ([...unsaved, ...saving].some(part => part.isConnected)) event.preventDefault() })
 
   // <input type="checkbox" data-show="password"> shows what is typed there; without script it stays hidden itself.
   document.querySelectorAll('[data-show]').forEach(box => { box.closest('label').hidden = false })
@@ -82,6 +118,6 @@
   // Nothing that arrives in a fragment may bring a script.
   on('htmx:before:swap', event => event.detail.tasks?.forEach(task =>
     task.fragment?.querySelectorAll?.('script').forEach(script => script.remove())))
-  on('htmx:after:swap', sumUpAll)
+  on('htmx:after:swap', () => { sumUpAll(); failing.forEach(sayFailed) })
   sumUpAll()
 })()

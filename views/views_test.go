@@ -112,6 +112,9 @@ func TestTemplatesKeepTheRules(t *testing.T) {
 		"a value inside hx-vals or -headers": regexp.MustCompile(`hx-(?:vals|headers)[^=\s]*=(?:"[^"]*\{\{|'[^']*\{\{)`),
 		"a layout":                           regexp.MustCompile(`\{\{-?\s*embed\b`),
 	}
+	// Of a value in an hx attribute only a whole URL, made in Go, is safe: nothing would escape its parts.
+	hx := regexp.MustCompile(`\s(hx-[^\s=]*)=(?:"([^"]*)"|'([^']*)')`)
+	wholeURL := regexp.MustCompile(`^hx-(get|post|put|patch|delete) \{\{\s*\$?[\w.]+\s*\}\}$`)
 	define := regexp.MustCompile(`\{\{-?\s*(?:define|block)\s+"([^"]+)"`)
 	definedIn := map[string]string{}
 	err := fs.WalkDir(Files, ".", func(path string, d fs.DirEntry, err error) error {
@@ -125,6 +128,11 @@ func TestTemplatesKeepTheRules(t *testing.T) {
 		for what, re := range forbidden {
 			if found := re.FindString(string(text)); found != "" {
 				t.Errorf("%s contains %s: %q", path, what, found)
+			}
+		}
+		for _, m := range hx.FindAllStringSubmatch(string(text), -1) {
+			if value := m[2] + m[3]; strings.Contains(value, "{{") && !wholeURL.MatchString(m[1]+" "+value) {
+				t.Errorf(`%s: %s=%q: make the whole URL in Go, as in hx-get="{{.RowsURL}}"`, path, m[1], value)
 			}
 		}
 		names := []string{strings.TrimSuffix(path, ".html")}

@@ -1,0 +1,93 @@
+# Anteroom. `make demo` shows it; `make check` is what stands between a change and main.
+
+.NOTPARALLEL:
+.DEFAULT_GOAL := help
+
+export BROWSER ?= /usr/bin/chromium
+FUZZTIME ?= 5s
+STATIC = -trimpath -tags sqlite_omit_load_extension,netgo,osusergo \
+	-ldflags '-s -w -X main.release=$(RELEASE) -linkmode external -extldflags "-static"'
+RELEASE ?= $(or $(shell git describe --tags --always --dirty 2>/dev/null),development)
+staticcheck = go tool -modfile=tools/go.mod staticcheck
+step = @printf '\n== %s\n' '$@: $(1)'
+
+.PHONY: help build demo check bench prove screenshots fmt clean static
+.PHONY: setup format vet lint modules test fuzz story
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
+
+build: ## build ./anteroom
+	$(call step,./anteroom)
+	go build -trimpath -o anteroom .
+
+demo: build ## build, and serve an invented practice on http://localhost:8080
+	./anteroom demo
+
+check: setup format vet lint modules build test fuzz story ## everything that CI runs, and the set-up it needs
+	@printf '\n== check: all of it passed\n'
+
+bench: build ## measure: search over 100,000 clients, invitations, cold start, memory
+	go test -run '^$$' -bench . -benchtime 1x -timeout 30m ./handlers
+
+prove: FUZZTIME = 2m
+prove: fuzz ## what takes too long for every change: fuzz each target for two minutes
+
+screenshots: setup ## take the pictures in docs/images anew
+	$(call step,docs/images)
+	ANTEROOM_BROWSER=$(BROWSER) ANTEROOM_SCREENSHOTS=$(CURDIR)/docs/images go test -count=1 -run '^TestStory' .
+
+static: ## build ./anteroom for release: one static file
+	$(call step,./anteroom)
+	CGO_ENABLED=1 go build $(STATIC) -o anteroom .
+	@ls -l anteroom
+	@test "$$(stat -c %s anteroom)" -le 26214400 || { echo 'the binary is larger than 25 MB'; exit 1; }
+
+fmt: ## format the code
+	gofmt -w $$(git ls-files '*.go')
+
+clean: ## remove what the other targets made
+	rm -rf anteroom .cache
+
+# The steps of check.
+
+setup:
+	$(call step,Chromium and fonts, once)
+	@test -x $(BROWSER) || { as=; test "$$(id -u)" = 0 || as=sudo; \
+		$$as apt-get update && $$as env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends chromium fonts-dejavu-core; }
+	@$(BROWSER) --version
+
+format:
+	$(call step,gofmt)
+	@found=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$found" || { echo "not formatted, run make fmt: $$found"; exit 1; }
+
+vet:
+	$(call step,go vet)
+	go vet ./...
+
+lint:
+	$(call step,staticcheck)
+	$(staticcheck) ./...
+
+modules:
+	$(call step,go.mod is tidy and its modules are what go.sum says)
+	go mod tidy -diff
+	go mod verify
+
+test:
+	$(call step,every test but the browser story, with the race detector)
+	go test -race -timeout 12m ./...
+
+fuzz:
+	$(call step,each fuzz target for $(FUZZTIME))
+	@set -e; for package in $$(go list ./...); do \
+		for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
+			echo "$$package $$target"; go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package; \
+		done; \
+	done
+
+story:
+	$(call step,the story in a real browser, with axe on every screen)
+	@mkdir -p .cache
+	@ANTEROOM_BROWSER=$(BROWSER) go test -count=1 -v -timeout 12m -run '^TestStory' . 2>&1 | tee .cache/story.log; \
+		! grep -qE '^(FAIL|--- FAIL|\s*--- SKIP|panic:)' .cache/story.log && grep -q '^--- PASS: TestStory' .cache/story.log

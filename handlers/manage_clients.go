@@ -1,0 +1,112 @@
+package handlers
+
+import (
+	"anteroom/db"
+	"anteroom/practice"
+
+	"github.com/gofiber/fiber/v2"
+)
+
+const manageClientsPath = "/organization/client-portal/clients"
+
+// manageClientsPage is the list in which clients are ticked.
+type manageClientsPage struct {
+	Shell
+	Pages
+	Query     string
+	Rows      []manageRow
+	Total     int
+	Selection practice.Selection
+	Part      bool // a part of the page was asked for: what stands outside it is sent along
+}
+
+// manageRow is a client with a checkbox.
+type manageRow struct {
+	clientRow
+	Selected bool
+}
+
+// Why says why the client can't be ticked; empty: they can.
+func (r manageRow) Why() string {
+	switch r.State {
+	case db.PortalNoEmail:
+		return "No email address on file."
+	case db.PortalOff:
+		return "Portal access is turned off."
+	}
+	return ""
+}
+
+// NoEmail tells that adding an address would mend it.
+func (r manageRow) NoEmail() bool { return r.State == db.PortalNoEmail }
+
+func (s *Site) manageClients(c *fiber.Ctx, by practice.Administrator) error {
+	page, err := s.manageClientsPage(c, by, c.Query("q"), pageNumber(c))
+	if err != nil {
+		return err
+	}
+	return s.render(c, "organization/manage_clients", "organization/_found", page)
+}
+
+func (s *Site) manageClientsPage(c *fiber.Ctx, by practice.Administrator, query string, number int) (page manageClientsPage, err error) {
+	found, err := s.Practice.Clients(c.UserContext(), by.Staff, query, number)
+	if err != nil {
+		return page, err
+	}
+	clients := make([]db.Client, len(found.Rows))
+	for i, r := range found.Rows {
+		clients[i] = r.Client
+	}
+	selected, err := s.Practice.Selected(c.UserContext(), by, clients)
+	if err != nil {
+		return page, err
+	}
+	page = manageClientsPage{Query: query, Total: found.Total, Part: partly(c),
+		Pages: newPages(found.Number, found.Total, func(n int) string { return manageClientsAt(query, n) })}
+	page.Shell = s.organization(c, "Manage Clients", "client-portal")
+	for _, r := range page.clientRows(found.Rows) {
+		page.Rows = append(page.Rows, manageRow{r, selected[r.ID]})
+	}
+	if page.Part {
+		return page, nil // the selection stays as it is
+	}
+	page.Selection, _, err = s.Practice.Selection(c.UserContext(), by)
+	return page, err
+}
+
+func manageClientsAt(query string, number int) string {
+	return manageClientsPath + searchQuery(query, number)
+}
+
+// selectClients keeps the ticks of the page that was shown and does what the pressed button says. All of the page is one
+// form, so no button loses a tick, with script or without.
+func (s *Site) selectClients(c *fiber.Ctx, by practice.Administrator) error {
+	query := c.FormValue("q")
+	change := practice.SelectionChange{Shown: posted(c, "shown"), On: posted(c, "on"), Drop: c.FormValue("drop")}
+	switch c.FormValue("do") {
+	case "all":
+		change.Found = &query
+	case "clear":
+		change.Clear = true
+	}
+	selection, err := s.Practice.ChangeSelection(c.UserContext(), by, change)
+	if err != nil {
+		return err
+	}
+	switch {
+	case c.FormValue("do") == "invite" && selection.Count == 0:
+		s.notify(c, "nobody selected")
+	case c.FormValue("do") == "invite":
+		_, id, err := s.Practice.Selection(c.UserContext(), by)
+		if err != nil {
+			return err
+		}
+		return s.seeOther(c, draftPath(id))
+	case partly(c):
+		return c.Render("organization/_selection", manageClientsPage{Selection: selection})
+	}
+	if to := c.FormValue("to"); local(to) {
+		return s.seeOther(c, to)
+	}
+	return s.seeOther(c, manageClientsAt(query, max(formNumber(c, "page"), 1)))
+}

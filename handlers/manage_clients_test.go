@@ -1,0 +1,46 @@
+package handlers
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+)
+
+func TestManageClients(t *testing.T) {
+	s := newSite(t)
+	olga := s.as("Olga")
+	page := olga.get(manageClientsPath).want(http.StatusOK, "5 clients", "0 clients selected", "No email address on file. Add one to invite.")
+	if n := page.doc.Find("tr.has-account").Length(); n != 2 {
+		t.Errorf("%d green rows, want Mia's and Leo's", n)
+	}
+	if row := page.doc.Find("tr.unavailable"); row.Length() != 1 || row.Find("input[disabled]").Length() != 1 || row.Find("input[name=shown]").Length() != 0 {
+		t.Error("Sam, who has no address, can be ticked")
+	}
+
+	// Ticks are kept as they happen …
+	olga.htmx().post(manageClientsPath, "shown", s.Ann.PublicID, "shown", s.Ben.PublicID, "on", s.Ann.PublicID).want(http.StatusOK, "1 client selected", "Abbott, Ann")
+	// … across searches, which tell how many they found outside the part that they answer …
+	part := olga.htmx().get(manageClientsPath+"?q=MORENO").want(http.StatusOK, "1 client", "Moreno, Mia")
+	if part.doc.Find("#count").AttrOr("hx-swap-oob", "") != "true" || part.doc.Find("header").Length() != 0 {
+		t.Error("the search does not answer with a part of the page")
+	}
+	// … and every button saves them, also without script.
+	olga.post(manageClientsPath, "q", "moreno", "shown", s.Mia.PublicID, "on", s.Mia.PublicID, "do", "search").wantTo(manageClientsPath + "?q=moreno")
+	page = olga.get(manageClientsPath).want(http.StatusOK, "2 clients selected", "Abbott, Ann", "Moreno, Mia")
+	if n := page.doc.Find("input[name=on][checked]").Length(); n != 2 {
+		t.Errorf("%d boxes are ticked, want 2", n)
+	}
+	olga.post(manageClientsPath, "drop", s.Mia.PublicID).want(http.StatusSeeOther)
+	olga.get(manageClientsPath).want(http.StatusOK, "1 client selected")
+	olga.post(manageClientsPath, "do", "all", "q", "").want(http.StatusSeeOther)
+	olga.get(manageClientsPath).want(http.StatusOK, "4 clients selected")
+
+	to := olga.post(manageClientsPath, "do", "invite").want(http.StatusSeeOther).header.Get("Location")
+	if !strings.HasPrefix(to, "/drafts/") {
+		t.Errorf("inviting leads to %s", to)
+	}
+	olga.post(manageClientsPath, "do", "clear").want(http.StatusSeeOther)
+	olga.follow(olga.post(manageClientsPath, "do", "invite")).want(http.StatusOK, "Nobody is selected yet.")
+	olga.htmx().get(manageClientsPath+"?q=zzz").want(http.StatusOK, "Nobody found", "0 clients")
+	olga.post(manageClientsPath, "to", "//evil.example/x").wantTo(manageClientsPath)
+}
