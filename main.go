@@ -91,12 +91,13 @@ func run(ctx context.Context, args []string) error {
 
 // config is what the host decides.
 type config struct {
-	addr     string
-	data     string
-	public   *url.URL
-	smtpURL  string
-	smtpFrom string
-	keyFile  string
+	addr        string
+	data        string
+	public      *url.URL
+	smtpURL     string
+	smtpFrom    string
+	keyFile     string
+	proxyHeader string
 }
 
 // setting is one line of the configuration: a flag, and the environment variable that gives its default.
@@ -129,6 +130,10 @@ var settings = []setting{
 	}},
 	{"smtp-from", "ANTEROOM_SMTP_FROM", "", "address that mails come from", false, func(c *config, v string) error {
 		c.smtpFrom = v
+		return nil
+	}},
+	{"proxy-header", "ANTEROOM_PROXY_HEADER", "", "header in which the proxy in front names who asks, such as Fly-Client-IP: only where nobody gets past the proxy", false, func(c *config, v string) error {
+		c.proxyHeader = v
 		return nil
 	}},
 	{"key-file", "ANTEROOM_KEY_FILE", "", "file with the key to sealed answers (anteroom.key in the data folder, unless given)", false, func(c *config, v string) error {
@@ -196,13 +201,13 @@ func (s setting) fromEnvironment() (string, error) {
 func printUsage(usage, summary string, own []option, leave []string) {
 	fmt.Printf("usage: anteroom %s\n%s\n\n", usage, summary)
 	for _, o := range own {
-		fmt.Printf("  -%-10s %s\n", o.flag, o.meaning)
+		fmt.Printf("  -%-12s %s\n", o.flag, o.meaning)
 	}
 	for _, s := range settings {
 		if slices.Contains(leave, s.flag) {
 			continue
 		}
-		fmt.Printf("  -%-10s %s\n             %s", s.flag, s.meaning, s.env)
+		fmt.Printf("  -%-12s %s\n               %s", s.flag, s.meaning, s.env)
 		if s.secret {
 			fmt.Printf(" or %s_FILE", s.env)
 		}
@@ -255,7 +260,7 @@ func serve(ctx context.Context, args []string) error {
 }
 
 func demo(ctx context.Context, args []string) error {
-	c, _, err := configure("demo", "demo [options]", "Serve an invented practice in a throw-away folder, with a built-in mailbox.", args, nil, "data", "smtp-url", "smtp-from", "key-file")
+	c, _, err := configure("demo", "demo [options]", "Serve an invented practice in a throw-away folder, with a built-in mailbox.", args, nil, "data", "smtp-url", "smtp-from", "key-file", "proxy-header")
 	if err != nil {
 		return err
 	}
@@ -295,7 +300,7 @@ func serveSite(ctx context.Context, c config, isDemo bool) error {
 	if err := p.KeepLibrary(ctx); err != nil {
 		return err
 	}
-	site, err := handlers.New(handlers.Config{Practice: p, Public: c.public, Log: log})
+	site, err := handlers.New(handlers.Config{Practice: p, Public: c.public, ProxyHeader: c.proxyHeader, Log: log})
 	if err != nil {
 		return err
 	}
@@ -351,7 +356,7 @@ func admin(ctx context.Context, args []string) error {
 		{"practice", "on an empty folder: the practice's name", &s.Name},
 		{"phone", "on an empty folder: the phone number that clients call", &s.Phone},
 		{"time-zone", "on an empty folder: a time zone like America/New_York", &s.TimeZone},
-	}, "addr", "url", "smtp-url", "smtp-from")
+	}, "addr", "url", "smtp-url", "smtp-from", "proxy-header")
 	if err != nil {
 		return err
 	}

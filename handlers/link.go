@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/netip"
 	"regexp"
+	"strings"
 	"time"
 
 	"anteroom/db"
@@ -67,7 +68,7 @@ func (s *Site) showLink(c *fiber.Ctx, link practice.Link, wrong practice.Invalid
 
 func (s *Site) choosePassword(c *fiber.Ctx) error {
 	token := s.cookie.get(c, linkCookie)
-	session, who, err := s.Practice.ChoosePassword(c.UserContext(), token, c.FormValue("password"), network(c))
+	session, who, err := s.Practice.ChoosePassword(c.UserContext(), token, c.FormValue("password"), s.network(c))
 	var over practice.NotLive
 	if errors.As(err, &over) {
 		return s.showLink(c, over.Link, nil)
@@ -90,7 +91,7 @@ func (s *Site) choosePassword(c *fiber.Ctx) error {
 }
 
 func (s *Site) newLink(c *fiber.Ctx) error {
-	if err := s.Practice.RenewLink(c.UserContext(), s.cookie.get(c, linkCookie), network(c)); err != nil {
+	if err := s.Practice.RenewLink(c.UserContext(), s.cookie.get(c, linkCookie), s.network(c)); err != nil {
 		return err
 	}
 	s.cookie.clear(c, linkCookie)
@@ -111,7 +112,7 @@ func (s *Site) forgottenPasswordPage(c *fiber.Ctx) error {
 
 func (s *Site) forgottenPassword(c *fiber.Ctx) error {
 	page := forgottenPasswordPage{Email: c.FormValue("email"), Held: s.MailHeld != ""}
-	if err := s.Practice.ForgotPassword(c.UserContext(), page.Email, network(c)); err != nil {
+	if err := s.Practice.ForgotPassword(c.UserContext(), page.Email, s.network(c)); err != nil {
 		if page.Errors, err = invalid(err); err != nil {
 			return err
 		}
@@ -122,8 +123,15 @@ func (s *Site) forgottenPassword(c *fiber.Ctx) error {
 	return s.seeOther(c, "/sign-in")
 }
 
-// network is where a request comes from, as guesses are counted.
-func network(c *fiber.Ctx) string { return networkOf(c.IP()) }
+// network is where a request comes from, as guesses are counted. A proxy in front adds the address it saw as the last of
+// its header; what stands before it, anybody can have written.
+func (s *Site) network(c *fiber.Ctx) string {
+	if s.ProxyHeader == "" {
+		return networkOf(c.IP())
+	}
+	seen := strings.Split(c.Get(s.ProxyHeader), ",")
+	return networkOf(strings.TrimSpace(seen[len(seen)-1]))
+}
 
 // networkOf is the IPv4 address, or the /64, that one household or office has.
 func networkOf(ip string) string {

@@ -51,7 +51,7 @@ func (s *Site) setUp(c *fiber.Ctx) error {
 		Code:               c.FormValue("code"),
 		Zones:              timeZones,
 	}
-	session, err := s.Practice.SetUp(c.UserContext(), page.Code, network(c),
+	session, err := s.Practice.SetUp(c.UserContext(), page.Code, s.network(c),
 		practice.SetUp{OrganizationFields: page.OrganizationFields, Administrator: page.Administrator})
 	if err != nil {
 		if page.Errors, err = invalid(err); err != nil {

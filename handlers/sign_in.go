@@ -25,7 +25,7 @@ func (s *Site) signInPage(c *fiber.Ctx) error {
 
 func (s *Site) signIn(c *fiber.Ctx) error {
 	page := signInPage{Email: c.FormValue("email"), Next: c.FormValue("next")}
-	token, who, err := s.Practice.SignIn(c.UserContext(), page.Email, c.FormValue("password"), network(c))
+	token, who, err := s.Practice.SignIn(c.UserContext(), page.Email, c.FormValue("password"), s.network(c))
 	if err != nil {
 		if page.Errors, err = invalid(err); err != nil {
 			return err

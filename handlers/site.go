@@ -24,11 +24,12 @@ import (
 
 // Config is what a site is made of.
 type Config struct {
-	Practice *practice.Practice
-	Public   *url.URL // the site's public address
-	Log      *slog.Logger
-	Mailbox  *mailbox.Box // where the demo's mail arrives; nil outside the demo
-	MailHeld string       // why letters wait in the outbox, for the screens that send; empty: they leave
+	Practice    *practice.Practice
+	ProxyHeader string   // in which the proxy in front names who asks; empty: there is none
+	Public      *url.URL // the site's public address
+	Log         *slog.Logger
+	Mailbox     *mailbox.Box // where the demo's mail arrives; nil outside the demo
+	MailHeld    string       // why letters wait in the outbox, for the screens that send; empty: they leave
 }
 
 // Site serves Anteroom's pages.

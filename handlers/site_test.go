@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -48,4 +49,16 @@ func TestSignInCountsByNetwork(t *testing.T) {
 			t.Errorf("%s: %s", ip, got)
 		}
 	}
+}
+
+func TestSignInCountsByWhoTheProxyNames(t *testing.T) {
+	s := newSite(t, func(c *Config) { c.ProxyHeader = "X-Forwarded-For" })
+	try := func(seen, address string) answer {
+		return s.as("").with("X-Forwarded-For", seen).post("/sign-in", "email", address, "password", "a quiet place to wait")
+	}
+	for i := range 50 { // what stands before the comma is made up
+		try(fmt.Sprintf("203.0.113.%d, 192.0.2.1", i), fmt.Sprintf("nobody%d@mail.example", i)).wantError("password", "don't match")
+	}
+	try("203.0.113.200, 192.0.2.1", "tom@willow.example").wantError("password", "Too many")
+	try("192.0.2.2", "tom@willow.example").wantTo("/clients")
 }
