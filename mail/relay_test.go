@@ -380,6 +380,29 @@ func TestRelayThatStopsReading(t *testing.T) {
 	}
 }
 
+// cutAtTheDot is a network that breaks just before a letter's end.
+type cutAtTheDot struct{ net.Conn }
+
+func (c cutAtTheDot) Write(b []byte) (int, error) {
+	if before, found := strings.CutSuffix(string(b), "\r\n.\r\n"); found {
+		n, _ := c.Conn.Write([]byte(before))
+		return n, io.ErrClosedPipe
+	}
+	return c.Conn.Write(b)
+}
+
+func TestLetterWhoseEndNeverLeftIsNotUncertain(t *testing.T) {
+	b := box(t, mailbox.Options{})
+	l := lineTo(t, relayTo(t, "smtp://"+b.Addr()+"?tls=none"))
+	if err := l.Open(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	l.conn.Conn = cutAtTheDot{l.conn.Conn}
+	if got := sendSmall(t, l); got.Outcome != Deferred {
+		t.Errorf("got %+v", got)
+	}
+}
+
 func TestConnectionGivenUpWhileIdleIsReplaced(t *testing.T) {
 	var connections atomic.Int32
 	for _, farewell := range []string{"", "421 idle for too long\r\n"} {
