@@ -1,6 +1,8 @@
 package db
 
 import (
+	"cmp"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -46,7 +48,8 @@ type Letter struct {
 	Data         []byte // the whole mail, with a slot for the link's token
 	State        LetterState
 	Due          time.Time
-	Attempts     int
+	Attempts     int // claims by the worker: only the newest may settle
+	Deferred     int // endings at which the relay asked for patience
 	Uncertain    int // endings after which nobody knows whether the relay has it
 	Reply        string
 	CreatedAt    time.Time
@@ -65,12 +68,12 @@ func (tx *Tx) AddLetter(l *Letter) (err error) {
 }
 
 const letterColumns = `id, public_id, kind, client_id, staff_id, sent_by, draft_id, invitation_id, link_id, message_id,
-	envelope_from, envelope_to, canonical, subject, state, due, attempts, uncertain, reply, created_at, settled_at`
+	envelope_from, envelope_to, canonical, subject, state, due, attempts, deferred, uncertain, reply, created_at, settled_at`
 
 func readLetter(s scanner) (l Letter, err error) {
 	err = s.Scan(&l.ID, &l.PublicID, &l.Kind, idScan{&l.ClientID}, idScan{&l.StaffID}, idScan{&l.SentBy}, idScan{&l.DraftID},
 		idScan{&l.InvitationID}, idScan{&l.LinkID}, &l.MessageID, &l.EnvelopeFrom, &l.To.typed, &l.To.canonical, &l.Subject,
-		&l.State, timeScan{&l.Due}, &l.Attempts, &l.Uncertain, &l.Reply, timeScan{&l.CreatedAt}, timeScan{&l.SettledAt})
+		&l.State, timeScan{&l.Due}, &l.Attempts, &l.Deferred, &l.Uncertain, &l.Reply, timeScan{&l.CreatedAt}, timeScan{&l.SettledAt})
 	return l, err
 }
 
@@ -120,4 +123,111 @@ func (tx *Tx) LettersOfDraft(reach Reach, draftID int64, offset, limit int) ([]D
 	}, `SELECT l.public_id, l.kind, l.state, l.reply, l.settled_at, c.public_id, c.first_name, c.last_name
 		FROM letters l JOIN clients c ON c.id = l.client_id WHERE l.draft_id = ? AND `+reach.holds("c.id")+`
 		ORDER BY l.state NOT IN ('failed', 'needs attention'), c.sort_key, c.id LIMIT ? OFFSET ?`, draftID, limit, offset)
+}
+
+// mayNotLeave is why a letter that was queued may not be sent any more, asked anew when it is claimed; empty: it may.
+const mayNotLeave = `CASE
+	WHEN NOT EXISTS (SELECT 1 FROM email_addresses e WHERE e.canonical = letters.canonical AND NOT e.pending
+			AND (e.client_id = letters.client_id OR e.staff_id = letters.staff_id))
+		THEN 'The email address was changed.'
+	WHEN EXISTS (SELECT 1 FROM clients c WHERE c.id = letters.client_id AND c.portal_off_at IS NOT NULL)
+		THEN 'Portal access was turned off.'
+	WHEN EXISTS (SELECT 1 FROM staff_members s WHERE s.id = letters.staff_id AND s.disabled_at IS NOT NULL)
+		THEN 'This staff member was turned off.'
+	WHEN EXISTS (SELECT 1 FROM links k WHERE k.id = letters.link_id AND k.used_at IS NOT NULL)
+		THEN 'Its link was used already.'
+	WHEN EXISTS (SELECT 1 FROM links k WHERE k.id = letters.link_id AND k.ended_at IS NOT NULL)
+		THEN 'Its link was revoked, or replaced by a newer one.'
+	WHEN letters.sent_by IS NOT NULL AND NOT EXISTS (SELECT 1 FROM staff_members b WHERE b.id = letters.sent_by AND b.disabled_at IS NULL
+			AND (b.role = 'administrator'
+				OR EXISTS (SELECT 1 FROM permissions p WHERE p.staff_id = b.id AND p.permission = 'invite clients')
+				AND EXISTS (SELECT 1 FROM assignments a WHERE a.staff_id = b.id AND a.client_id = letters.client_id)))
+		THEN 'Its sender may not invite this client any more.'
+	ELSE '' END`
+
+// ClaimLetters takes up to n letters that are due, oldest first, for as long as the lease lasts; nobody else gets them.
+// Who claims a letter sends it and settles it. A letter that may not leave any more is cancelled instead, saying why.
+func (tx *Tx) ClaimLetters(n int, lease time.Duration) (claimed []Letter, err error) {
+	for len(claimed) < n {
+		cancelled := 0
+		batch, err := list(tx, func(s scanner) (c claimedLetter, err error) {
+			var data []byte
+			c.Letter, err = readLetter(also{s, []any{&data, &c.why}})
+			c.Data = data
+			return c, err
+		}, `UPDATE letters SET state = 'sending', attempts = attempts + 1, lease_until = ?
+			WHERE id IN (SELECT id FROM letters WHERE state = 'queued' AND due <= ? ORDER BY due, id LIMIT ?)
+			RETURNING `+letterColumns+`, data, `+mayNotLeave, ms(tx.now.Add(lease)), ms(tx.now), n-len(claimed))
+		if err != nil || len(batch) == 0 {
+			return claimed, err
+		}
+		slices.SortFunc(batch, func(a, b claimedLetter) int { // RETURNING keeps no order
+			return cmp.Or(a.Due.Compare(b.Due), cmp.Compare(a.ID, b.ID))
+		})
+		for _, c := range batch {
+			if c.why == "" {
+				claimed = append(claimed, c.Letter)
+				continue
+			}
+			cancelled++
+			if err := tx.SettleLetter(Settlement{Letter: c.Letter, State: LetterCancelled, Reply: c.why}); err != nil {
+				return claimed, err
+			}
+		}
+		if cancelled == 0 {
+			break
+		}
+	}
+	return claimed, nil
+}
+
+type claimedLetter struct {
+	Letter
+	why string
+}
+
+// also reads more columns than the reader of a record knows of.
+type also struct {
+	scanner
+	more []any
+}
+
+func (a also) Scan(to ...any) error { return a.scanner.Scan(append(to, a.more...)...) }
+
+// Settlement is how one claim of a letter ended.
+type Settlement struct {
+	Letter    Letter // as it was claimed
+	State     LetterState
+	Due       time.Time // when it is queued again
+	Deferred  bool      // the relay asked for patience
+	Uncertain bool      // nobody knows whether the relay has it
+	Reply     string
+}
+
+// SettleLetter ends a claim. It changes nothing when the letter was claimed again since: the newer claim counts.
+func (tx *Tx) SettleLetter(s Settlement) error {
+	var settled time.Time
+	if s.State != LetterQueued {
+		settled, s.Due = tx.now, s.Letter.Due
+	}
+	_, err := tx.exec(`UPDATE letters SET state = ?, due = ?, deferred = deferred + ?, uncertain = uncertain + ?, reply = ?, lease_until = NULL, settled_at = ?
+		WHERE id = ? AND attempts = ? AND state = 'sending'`,
+		s.State, ms(s.Due), s.Deferred, s.Uncertain, s.Reply, ms(settled), s.Letter.ID, s.Letter.Attempts)
+	return err
+}
+
+// LostLetters lists the letters whose claim nobody settled: those whose lease is over, or all that are being sent, which
+// only a worker that has claimed none yet may ask for.
+func (tx *Tx) LostLetters(all bool) ([]Letter, error) {
+	const sending = "SELECT " + letterColumns + " FROM letters WHERE state = 'sending'"
+	if all {
+		return list(tx, readLetter, sending)
+	}
+	return list(tx, readLetter, sending+" AND lease_until <= ?", ms(tx.now))
+}
+
+// NextLetter is when the next queued letter is due; the zero time when none is queued.
+func (tx *Tx) NextLetter() (due time.Time, err error) {
+	err = tx.row("SELECT min(due) FROM letters WHERE state = 'queued'").Scan(timeScan{&due})
+	return due, err
 }

@@ -67,9 +67,16 @@ func (tx *Tx) LinkToken(linkID int64) (string, error) {
 	return tx.db.keys.token(keyID, purpose, nonce)
 }
 
+// Link finds the link of a letter.
+func (tx *Tx) Link(id int64) (Link, error) { return tx.linkWhere("id = ?", id) }
+
 // LinkByToken finds a link, live or not, by the token that a reader brought.
-func (tx *Tx) LinkByToken(token string) (l Link, err error) {
-	err = tx.row("SELECT id, purpose, client_id, staff_id, created_at, expires_at, used_at, ended_at FROM links WHERE token_hash = ?", tokenHash(token)).
+func (tx *Tx) LinkByToken(token string) (Link, error) {
+	return tx.linkWhere("token_hash = ?", tokenHash(token))
+}
+
+func (tx *Tx) linkWhere(where string, arg any) (l Link, err error) {
+	err = tx.row("SELECT id, purpose, client_id, staff_id, created_at, expires_at, used_at, ended_at FROM links WHERE "+where, arg).
 		Scan(&l.ID, &l.Purpose, idScan{&l.ClientID}, idScan{&l.StaffID}, timeScan{&l.CreatedAt}, timeScan{&l.ExpiresAt}, timeScan{&l.UsedAt}, timeScan{&l.EndedAt})
 	return l, named(err)
 }

@@ -133,6 +133,10 @@ const (
 	Uncertain                // all was said, and no clear reply came: nobody knows
 )
 
+func (o Outcome) String() string {
+	return [...]string{"not sent", "accepted", "rejected", "deferred", "uncertain"}[o]
+}
+
 // Result is the outcome with the relay's words.
 type Result struct {
 	Outcome Outcome

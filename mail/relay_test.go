@@ -202,10 +202,10 @@ func TestOutcomeOfEachAnswer(t *testing.T) {
 	var next atomic.Pointer[mailbox.Script] // of the next letter
 	next.Store(&mailbox.Script{})
 	b := box(t, mailbox.Options{Script: mailbox.Script{
-		Mail: func(c mailbox.Conn, from string) error { return run(next.Load().Mail, c, from) },
-		Rcpt: func(c mailbox.Conn, to string) error { return run(next.Load().Rcpt, c, to) },
-		Data: func(c mailbox.Conn, l mailbox.Letter) error { return run(next.Load().Data, c, l) },
-		Kept: func(c mailbox.Conn, l mailbox.Letter) error { return run(next.Load().Kept, c, l) },
+		Mail: func(c mailbox.Conn, from string) error { return play(next.Load().Mail, c, from) },
+		Rcpt: func(c mailbox.Conn, to string) error { return play(next.Load().Rcpt, c, to) },
+		Data: func(c mailbox.Conn, l mailbox.Letter) error { return play(next.Load().Data, c, l) },
+		Kept: func(c mailbox.Conn, l mailbox.Letter) error { return play(next.Load().Kept, c, l) },
 	}})
 	address := func(code int) func(mailbox.Conn, string) error {
 		return func(c mailbox.Conn, _ string) error {
@@ -252,7 +252,7 @@ func TestOutcomeOfEachAnswer(t *testing.T) {
 	}
 }
 
-func run[T any](f func(mailbox.Conn, T) error, c mailbox.Conn, about T) error {
+func play[T any](f func(mailbox.Conn, T) error, c mailbox.Conn, about T) error {
 	if f == nil {
 		return nil
 	}

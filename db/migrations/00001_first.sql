@@ -179,7 +179,8 @@ CREATE TABLE letters (
   state         TEXT NOT NULL DEFAULT 'queued'
                 CHECK (state IN ('queued', 'sending', 'accepted', 'failed', 'needs attention', 'cancelled')),
   due           INTEGER NOT NULL,
-  attempts      INTEGER NOT NULL DEFAULT 0,
+  attempts      INTEGER NOT NULL DEFAULT 0, -- claims: only the newest may settle
+  deferred      INTEGER NOT NULL DEFAULT 0, -- endings at which the relay asked for patience
   uncertain     INTEGER NOT NULL DEFAULT 0, -- endings after which nobody knows whether the relay has it
   lease_until   INTEGER,
   reply         TEXT NOT NULL DEFAULT '', -- the relay's last words, or why it was cancelled

@@ -1,0 +1,518 @@
+package mail
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"regexp"
+	"slices"
+	"sync"
+	"time"
+
+	"anteroom/db"
+)
+
+const (
+	lease        = 15 * time.Minute // of a claim, should its worker vanish
+	shortestWait = time.Minute      // before the next try, doubled each time
+	longestWait  = time.Hour
+	giveUpAfter  = 5 * 24 * time.Hour
+	linkMustLast = 2 * 24 * time.Hour // when a letter leaves; or half its life, where that is shorter
+	maxUncertain = 3                  // endings
+
+	maxConnections = 10
+	closeIdle      = 30 * time.Second      // connections without work
+	settleWithin   = 20 * time.Millisecond // so that letters share a commit
+	settleAtOnce   = 100
+	lookAnew       = time.Minute // at the latest, whatever the clock did meanwhile
+	stopWithin     = 20 * time.Second
+	writeAgain     = time.Second // when the database could not be written
+	lastWrites     = 5           // tries of it when stopping
+)
+
+// Worker takes letters from the outbox to the relay. A database has one.
+type Worker struct {
+	db          *db.DB
+	relay       Relay
+	connections int
+	log         *slog.Logger
+	wake        chan struct{}
+	stopWithin  time.Duration
+
+	mu     sync.Mutex
+	status Status
+}
+
+// Status is what screens may say of the outbox.
+type Status struct {
+	Held  string    // why no letter leaves, in a sentence; empty: they leave
+	Alarm bool      // it needs a person
+	Since time.Time // when it began
+	Retry time.Time // when it is tried again
+}
+
+// NewWorker returns a worker that keeps up to so many connections to the relay, ten at most.
+func NewWorker(database *db.DB, relay Relay, connections int, log *slog.Logger) *Worker {
+	return &Worker{
+		db: database, relay: relay, connections: min(max(connections, 1), maxConnections), log: log,
+		wake: make(chan struct{}, 1), stopWithin: stopWithin,
+	}
+}
+
+// Wake tells the worker that letters are due.
+func (w *Worker) Wake() {
+	select {
+	case w.wake <- struct{}{}:
+	default: // it has been told
+	}
+}
+
+// Status returns what holds the outbox, if anything does.
+func (w *Worker) Status() Status {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.status
+}
+
+// Run works through the outbox until ctx ends. Then nothing more is claimed, the letters on the wire get some seconds to
+// finish before they are dropped, and how each ended is kept; the error says that it couldn't be.
+func (w *Worker) Run(ctx context.Context) error {
+	wire, drop := context.WithCancel(context.WithoutCancel(ctx))
+	defer drop()
+	r := &run{Worker: w, results: make(chan result, w.connections), claimed: map[int64]bool{}, starting: true, more: true}
+	var working sync.WaitGroup
+	for range w.connections {
+		s := &sender{jobs: make(chan job, 1)}
+		r.senders, r.idle = append(r.senders, s), append(r.idle, s)
+		working.Go(func() { s.work(wire, w.relay, r.results) })
+	}
+	r.work(ctx)
+	err := r.finish(context.WithoutCancel(ctx), drop)
+	for _, s := range r.senders {
+		close(s.jobs)
+	}
+	working.Wait()
+	return err
+}
+
+// sender owns one connection to the relay.
+type sender struct {
+	jobs      chan job
+	connected bool      // when it last had to do with the relay
+	rest      time.Time // until then: the relay wanted fewer connections
+}
+
+// job is a letter to send. Without one, a sender only connects, to see whether the relay is there.
+type job struct {
+	letter *db.Letter
+	token  string // fills the letter's slot
+}
+
+type result struct {
+	Result
+	job    job
+	sender *sender
+}
+
+func (s *sender) work(ctx context.Context, relay Relay, results chan<- result) {
+	line := relay.Line()
+	defer line.Close()
+	for {
+		select {
+		case j, open := <-s.jobs:
+			if !open {
+				return
+			}
+			results <- result{j.do(ctx, line), j, s}
+		case <-time.After(closeIdle):
+			line.Close()
+		}
+	}
+}
+
+func (j job) do(ctx context.Context, line *Line) Result {
+	if j.letter == nil {
+		if trouble, ok := line.Open(ctx).(*Trouble); ok {
+			return Result{Trouble: trouble}
+		}
+		return Result{}
+	}
+	data := j.letter.Data
+	if j.token != "" {
+		var err error
+		if data, err = Fill(data, j.token); err != nil {
+			return Result{Outcome: Rejected, Reply: "The letter was damaged: it has no place for its link."}
+		}
+	}
+	from, err := db.ParseEmail(j.letter.EnvelopeFrom)
+	if err != nil {
+		return Result{Outcome: Rejected, Reply: "The letter was damaged: its sender is no email address."}
+	}
+	result := line.Send(ctx, from, j.letter.To, data)
+	if result.Outcome == Deferred && ctx.Err() != nil {
+		return Result{} // it was us who hung up
+	}
+	return result
+}
+
+// run is the dispatcher: one goroutine that alone talks to the database and knows what every sender does. It claims a few
+// letters more than there are senders, so that none waits for a commit, and keeps the endings of several in one commit.
+type run struct {
+	*Worker
+	senders   []*sender
+	idle      []*sender // the last one worked last: its connection is open
+	results   chan result
+	out       int            // jobs that senders have
+	ready     []job          // claimed letters for which no sender is free
+	claimed   map[int64]bool // by this run, and not known to be settled
+	endings   []db.Settlement
+	oldest    time.Time // real time of the first of them
+	writable  time.Time // real time before which the database isn't tried again
+	finished  int       // letters since the last claim
+	claimedAt time.Time // real time of it
+	starting  bool      // what is being sent now, a run before this one left behind
+	stopping  bool
+
+	more     bool      // letters may be due
+	next     time.Time // when the next one is
+	held     time.Time // until then nothing leaves
+	failures int       // that held the outbox since a letter last got an answer
+	probing  bool
+}
+
+func (r *run) work(ctx context.Context) {
+	for ctx.Err() == nil {
+		r.turn(ctx)
+		r.handOut()
+		timer := time.NewTimer(r.patience())
+		select {
+		case <-ctx.Done():
+		case first := <-r.results:
+			r.take(first)
+			for len(r.results) > 0 {
+				r.take(<-r.results)
+			}
+		case <-r.wake:
+			r.more = true
+		case <-timer.C:
+			r.more = true
+		}
+		timer.Stop()
+	}
+}
+
+// patience is how long the dispatcher may wait when nobody calls it.
+func (r *run) patience() time.Duration {
+	now, wait := r.db.Now(), lookAnew
+	sooner := func(d time.Duration) { wait = max(0, min(wait, d)) }
+	if !r.held.IsZero() && len(r.idle) > 0 && !r.probing {
+		sooner(r.held.Sub(now))
+	} else if !r.next.IsZero() && !r.more {
+		sooner(r.next.Sub(now))
+	}
+	if len(r.endings) > 0 {
+		sooner(time.Until(r.oldest.Add(settleWithin)))
+	}
+	if until := time.Until(r.writable); until > 0 {
+		wait = until
+	}
+	return wait
+}
+
+// handOut gives what there is to do to the senders that are free.
+func (r *run) handOut() {
+	now := r.db.Now()
+	if !r.held.IsZero() {
+		if !r.probing && !now.Before(r.held) && len(r.idle) > 0 {
+			r.probing = true
+			r.give(len(r.idle)-1, job{})
+		}
+		return
+	}
+	for i := len(r.idle) - 1; i >= 0 && len(r.ready) > 0; i-- {
+		if now.Before(r.idle[i].rest) {
+			continue
+		}
+		next := r.ready[0]
+		r.ready = r.ready[1:]
+		r.give(i, next)
+	}
+}
+
+func (r *run) give(i int, j job) {
+	s := r.idle[i]
+	r.idle = slices.Delete(r.idle, i, i+1)
+	r.out++
+	s.jobs <- j
+}
+
+// take learns how a job ended.
+func (r *run) take(res result) {
+	r.out--
+	r.finished++
+	r.idle = append(r.idle, res.sender)
+	res.sender.connected, res.sender.rest = res.Trouble == nil, time.Time{}
+	switch {
+	case res.Trouble != nil:
+		r.trouble(res)
+	case res.job.letter == nil: // the relay is there again
+		r.held, r.more = time.Time{}, true
+	case res.Outcome != NotSent:
+		r.held, r.failures = time.Time{}, 0
+		r.free()
+	}
+	if res.job.letter == nil {
+		r.probing = false
+		return
+	}
+	r.end(settlement(*res.job.letter, res.Result, r.db.Now()))
+	if res.Outcome != Accepted {
+		r.log.Info("letter not accepted", "letter", res.job.letter.PublicID, "outcome", res.Outcome.String(), "attempt", res.job.letter.Attempts)
+	}
+}
+
+// trouble holds the whole outbox, unless other connections work: then the relay only wants fewer of them.
+func (r *run) trouble(res result) {
+	now := r.db.Now()
+	if slices.ContainsFunc(r.senders, func(s *sender) bool { return s.connected }) {
+		res.sender.rest = now.Add(shortestWait)
+		return
+	}
+	if !r.held.IsZero() && res.job.letter != nil {
+		return // another sender met it before
+	}
+	r.held = now.Add(backOff(r.failures))
+	r.failures++
+	for _, j := range r.ready {
+		r.end(settlement(*j.letter, Result{}, now))
+	}
+	r.ready = nil
+	r.mu.Lock()
+	if r.status.Held == "" {
+		r.status.Since = now
+	}
+	r.status.Held, r.status.Alarm, r.status.Retry = res.Trouble.Reason, res.Trouble.Alarm, r.held
+	r.mu.Unlock()
+	level := slog.LevelWarn
+	if res.Trouble.Alarm {
+		level = slog.LevelError
+	}
+	r.log.Log(context.Background(), level, "outbox held", "reason", address.ReplaceAllString(res.Trouble.Reason, "…"), "retry", r.held)
+}
+
+// address is what might be one in a stranger's words: logs name nobody.
+var address = regexp.MustCompile(`\S+@\S+`)
+
+// free says that letters leave.
+func (r *run) free() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.status.Held != "" {
+		r.log.Info("outbox goes on")
+	}
+	r.status = Status{}
+}
+
+func (r *run) end(s db.Settlement) {
+	if len(r.endings) == 0 {
+		r.oldest = time.Now()
+	}
+	r.endings = append(r.endings, s)
+	r.more = r.more || s.State == db.LetterQueued // it has a due time that next doesn't know
+}
+
+// turn is one transaction: it keeps what ended, when that is due, and claims what senders need.
+func (r *run) turn(ctx context.Context) {
+	ahead := r.ahead()
+	wanted := r.working() + ahead - r.out - len(r.ready)
+	claim := r.more && r.held.IsZero() && !r.stopping && wanted > 0 && 2*len(r.ready) <= ahead
+	keep := len(r.endings) > 0 && (len(r.endings) >= settleAtOnce || r.out+len(r.ready) == 0 || time.Since(r.oldest) >= settleWithin)
+	if !claim && !keep || time.Now().Before(r.writable) {
+		return
+	}
+	var jobs []job
+	var next time.Time
+	err := r.db.Update(context.WithoutCancel(ctx), func(tx *db.Tx) (err error) {
+		for _, s := range r.endings {
+			if err := tx.SettleLetter(s); err != nil {
+				return err
+			}
+		}
+		if !claim {
+			return nil
+		}
+		if err := r.recover(tx); err != nil {
+			return err
+		}
+		if jobs, err = claimJobs(tx, wanted); err != nil {
+			return err
+		}
+		next, err = tx.NextLetter()
+		return err
+	})
+	if err != nil {
+		r.log.Error("outbox can't be written", "error", err)
+		r.writable = time.Now().Add(writeAgain)
+		return
+	}
+	for _, s := range r.endings {
+		delete(r.claimed, s.Letter.ID)
+	}
+	r.endings = nil
+	if !claim {
+		return
+	}
+	for _, j := range jobs {
+		r.claimed[j.letter.ID] = true
+	}
+	r.ready = append(r.ready, jobs...)
+	r.starting, r.next, r.claimedAt, r.finished = false, next, time.Now(), 0
+	r.more = !next.IsZero() && !r.db.Now().Before(next)
+	if len(r.ready)+r.out == 0 && !r.more {
+		r.free() // there is nothing to hold
+	}
+}
+
+// ahead is how many letters to claim before there is a sender for them: as many as leave in a moment at the pace of late, so
+// that no sender waits for a commit, and hardly any letter is claimed that could still have been taken back.
+func (r *run) ahead() int {
+	const moment, most = 50 * time.Millisecond, 200
+	pace := float64(r.finished) / float64(time.Since(r.claimedAt)+1)
+	return max(r.working(), min(most, int(pace*float64(moment))))
+}
+
+// working counts the senders that the relay lets work.
+func (r *run) working() int {
+	n, now := 0, r.db.Now()
+	for _, s := range r.senders {
+		if !now.Before(s.rest) {
+			n++
+		}
+	}
+	return n
+}
+
+// recover settles what nobody else will: letters on whose way a worker vanished. They may have arrived.
+func (r *run) recover(tx *db.Tx) error {
+	lost, err := tx.LostLetters(r.starting)
+	if err != nil {
+		return err
+	}
+	for _, l := range lost {
+		if r.claimed[l.ID] {
+			continue
+		}
+		r.log.Warn("letter lost on its way", "letter", l.PublicID)
+		ending := settlement(l, Result{Outcome: Uncertain, Reply: "The program stopped while this letter was on its way."}, tx.Now())
+		if err := tx.SettleLetter(ending); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// claimJobs claims up to n letters. Those that come too late are settled instead.
+func claimJobs(tx *db.Tx, n int) ([]job, error) {
+	letters, err := tx.ClaimLetters(n, lease)
+	if err != nil {
+		return nil, err
+	}
+	var jobs []job
+	for i := range letters {
+		j := job{letter: &letters[i]}
+		var link db.Link
+		if j.letter.LinkID != 0 {
+			if link, err = tx.Link(j.letter.LinkID); err != nil {
+				return nil, err
+			}
+			if j.token, err = tx.LinkToken(j.letter.LinkID); err != nil {
+				return nil, err
+			}
+		}
+		if why := tooLate(*j.letter, link, tx.Now()); why != "" {
+			if err := tx.SettleLetter(db.Settlement{Letter: *j.letter, State: db.LetterNeedsAttention, Reply: why}); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		jobs = append(jobs, j)
+	}
+	return jobs, nil
+}
+
+// finish waits for the letters on the wire, drops those that take too long, and keeps how each ended.
+func (r *run) finish(ctx context.Context, drop context.CancelFunc) error {
+	r.stopping = true
+	for _, j := range r.ready {
+		r.end(settlement(*j.letter, Result{}, r.db.Now()))
+	}
+	r.ready = nil
+	late := time.AfterFunc(r.stopWithin, drop)
+	defer late.Stop()
+	for r.out > 0 {
+		r.take(<-r.results)
+	}
+	for try := range lastWrites {
+		if try > 0 {
+			time.Sleep(time.Until(r.writable))
+		}
+		r.turn(ctx)
+		if len(r.endings) == 0 {
+			return nil
+		}
+	}
+	return errNotKept
+}
+
+var errNotKept = errors.New("mail: how the last letters ended could not be kept: they will be tried again")
+
+// settlement is the rule of retrying and giving up: what becomes of a letter whose sending ended so.
+func settlement(l db.Letter, r Result, now time.Time) db.Settlement {
+	s := db.Settlement{Letter: l, State: db.LetterQueued, Due: l.Due, Reply: r.Reply}
+	switch r.Outcome {
+	case NotSent:
+		s.Reply = l.Reply
+	case Accepted:
+		s.State = db.LetterAccepted
+	case Rejected:
+		s.State = db.LetterFailed
+	case Deferred:
+		s.Deferred = true
+		s.Due = now.Add(backOff(l.Deferred))
+		if s.Due.Sub(l.CreatedAt) > giveUpAfter {
+			s.State, s.Reply = db.LetterNeedsAttention, "The mail relay put it off for five days: "+r.Reply
+		}
+	case Uncertain:
+		s.Uncertain = true
+		s.Due = now.Add(backOff(l.Uncertain))
+		if l.Uncertain+1 >= maxUncertain {
+			s.State, s.Reply = db.LetterNeedsAttention, "It was sent three times, and whether it arrived is not known: "+r.Reply
+		}
+	}
+	return s
+}
+
+// tooLate says why a claimed letter should not leave any more; empty: it should.
+func tooLate(l db.Letter, link db.Link, now time.Time) string {
+	if now.Sub(l.CreatedAt) > giveUpAfter {
+		return "It waited for more than five days."
+	}
+	if l.LinkID == 0 {
+		return ""
+	}
+	if left := link.ExpiresAt.Sub(now); left < min(linkMustLast, link.ExpiresAt.Sub(link.CreatedAt)/2) {
+		return "It waited so long that its link would soon have expired."
+	}
+	return ""
+}
+
+// backOff is how long to wait after so many failures before: a minute, doubled each time up to an hour, and a fifth more or
+// less, so that not all come back at once.
+func backOff(failures int) time.Duration {
+	d := longestWait
+	if failures < 6 {
+		d = min(d, shortestWait<<failures)
+	}
+	return d*4/5 + rand.N(d*2/5)
+}
