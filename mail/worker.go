@@ -275,7 +275,7 @@ func (r *run) take(res result) {
 // trouble holds the whole outbox, unless other connections work: then the relay only wants fewer of them.
 func (r *run) trouble(res result) {
 	now := r.db.Now()
-	if slices.ContainsFunc(r.senders, func(s *sender) bool { return s.connected }) {
+	if res.job.letter != nil && slices.ContainsFunc(r.senders, func(s *sender) bool { return s.connected }) {
 		res.sender.rest = now.Add(shortestWait)
 		return
 	}
