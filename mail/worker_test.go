@@ -381,17 +381,28 @@ func TestRelayThatWantsFewConnectionsGetsFew(t *testing.T) {
 	var seen sync.Map
 	var open atomic.Int32
 	b := box(t, mailbox.Options{Script: mailbox.Script{Hello: func(c mailbox.Conn) error {
-		if _, again := seen.LoadOrStore(c, true); !again && open.Add(1) > 2 {
+		if _, again := seen.LoadOrStore(c, true); !again && open.Add(1) > 1 {
 			return &smtp.SMTPError{Code: 421, Message: "too many connections"}
 		}
 		return nil
 	}}})
+	all := o.clients
+	o.clients = all[:1]
 	o.invite(week)
 	w, stop := o.start(plainRelay(t, b.Addr()), 6)
+	o.arrived(b, 1)
+	o.clients = all[1:]
+	o.invite(week)
+	w.Wake()
 	o.arrived(b, 60)
 	stop()
-	if n := o.states(); n[db.LetterAccepted] != 60 || w.Status().Held != "" {
-		t.Errorf("%v, %+v", n, w.Status())
+	if n := o.states(); n[db.LetterAccepted] != 59 || open.Load() < 2 {
+		t.Errorf("%v, %d connections", n, open.Load())
+	}
+	for len(o.events) > 0 {
+		if e := <-o.events; strings.Contains(e, "outbox held") {
+			t.Error("one connection too many held all the letters")
+		}
 	}
 }
 
