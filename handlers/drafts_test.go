@@ -10,12 +10,10 @@ import (
 	"anteroom/practice"
 )
 
-// intake keeps one form to be sent.
-func (s *testSite) intake() {
+// library keeps the forms that ship, as the program does at its start.
+func (s *testSite) library() {
 	s.t.Helper()
-	if err := s.DB.Update(s.t.Context(), func(tx *db.Tx) error {
-		return tx.AddForm(db.Form{Key: "intake", Version: "1", Title: "Intake", Definition: "{}"})
-	}); err != nil {
+	if err := s.Practice.KeepLibrary(s.t.Context()); err != nil {
 		s.t.Fatal(err)
 	}
 }
@@ -39,7 +37,7 @@ func (s *testSite) olgasDraft(clients ...db.Client) string {
 
 func TestComposePreviewSend(t *testing.T) {
 	s := newSite(t)
-	s.intake()
+	s.library()
 	olga := s.as("Olga")
 	draft := s.olgasDraft(s.Ann, s.Mia)
 	page := olga.get(draft).want(http.StatusOK, "1 client is invited.", "1 client has an account already", "Available Placeholders")
@@ -61,7 +59,7 @@ func TestComposePreviewSend(t *testing.T) {
 
 	typed := []string{"invitation.subject", "Come in, {client_first_name}", "invitation.body", "Hello {client_first_name}\n\n{portal_link}", "forms.subject", "Forms", "forms.body", "Ready", "form", "intake", "do", "preview"}
 	olga.post(draft, typed...).wantTo(draft + "/preview")
-	preview := olga.get(draft+"/preview").want(http.StatusOK, "What Ann Abbott will receive", "Come in, Ann", "Client 1 of 2", "FormsIntake")
+	preview := olga.get(draft+"/preview").want(http.StatusOK, "What Ann Abbott will receive", "Come in, Ann", "Client 1 of 2", "FormsStandard Intake Questionnaire")
 	if !strings.Contains(preview.text("pre.mail-text"), mail.Slot) {
 		t.Error("the preview does not show where the link will stand")
 	}
@@ -93,7 +91,7 @@ func TestComposePreviewSend(t *testing.T) {
 
 func TestDraftsAreTheirAuthors(t *testing.T) {
 	s := newSite(t)
-	s.intake()
+	s.library()
 	draft := s.olgasDraft(s.Ann)
 	s.as("Olga").get(draft).want(http.StatusOK) // there is one
 	for _, who := range []string{"Tom", "Tess", "Finn"} {
@@ -108,7 +106,7 @@ func TestDraftsAreTheirAuthors(t *testing.T) {
 
 func TestClientDetailsDraft(t *testing.T) {
 	s := newSite(t)
-	s.intake()
+	s.library()
 	tom := s.as("Tom")
 	start := tom.post("/clients/" + s.Ann.PublicID + "/drafts").want(http.StatusSeeOther)
 	page := tom.follow(start).want(http.StatusOK, "Invite to Client Portal", "Preview Message")

@@ -1,0 +1,167 @@
+package handlers
+
+import (
+	"fmt"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"anteroom/db"
+)
+
+// people ask every route the same question. Nobody is "".
+var people = []string{"", "Olga", "Tom", "Tess", "Finn", "Mia", "Leo"}
+
+// TestRoutesAndPeople compares, for every route and everybody in the cast, how the site answers with a table that somebody
+// has read. A new route fails until its row is there; run with UPDATE=1 to write the table, and read what changed.
+func TestRoutesAndPeople(t *testing.T) {
+	var table strings.Builder
+	fmt.Fprintf(&table, "%-6s %-62s %-14s nobody %s\n", "", "", "audience", strings.Join(people[1:], "  "))
+	for _, r := range newSite(t).routes() {
+		for _, target := range targets(t, r.path) {
+			fmt.Fprintf(&table, "%-6s %-62s %-14s", r.method, target.name, r.audience.name)
+			var s *testSite
+			var path string
+			for _, who := range people {
+				if s == nil || r.method != "GET" { // a write may change what the next is told
+					s = newSite(t)
+					s.library()
+					path = target.path(s)
+				}
+				fmt.Fprintf(&table, " %4d ", s.as(who).ask(r.method, path, form(r.method)).status)
+			}
+			table.WriteString("\n")
+		}
+	}
+	const golden = "testdata/routes.txt"
+	if os.Getenv("UPDATE") != "" {
+		if err := os.WriteFile(golden, []byte(table.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := strings.Split(table.String(), "\n")
+	for i, line := range strings.Split(string(want), "\n") {
+		if i >= len(got) || got[i] != line {
+			t.Fatalf("line %d of %s:\nwant %s\ngot  %s", i+1, golden, line, slices.Concat(got, []string{"nothing"})[min(i, len(got))])
+		}
+	}
+}
+
+// TestEveryRouteIsInTheTable asks the running app itself, so that nothing is mounted beside the table.
+func TestEveryRouteIsInTheTable(t *testing.T) {
+	s := newSite(t)
+	listed := map[string]bool{}
+	for _, r := range s.routes() {
+		if listed[r.method+" "+r.path] {
+			t.Errorf("%s %s is listed twice", r.method, r.path)
+		}
+		listed[r.method+" "+r.path] = true
+	}
+	for _, r := range s.app.GetRoutes(true) {
+		if r.Method != "HEAD" && !listed[r.Method+" "+r.Path] {
+			t.Errorf("%s %s is mounted, but not in the table", r.Method, r.Path)
+		}
+	}
+}
+
+func form(method string) url.Values {
+	if method == "POST" {
+		return url.Values{}
+	}
+	return nil
+}
+
+// target is one thing that a route can be asked about.
+type target struct {
+	name string
+	path func(*testSite) string
+}
+
+// targets fills in a route's parameters, once for each thing that tells people apart.
+func targets(t *testing.T, path string) []target {
+	t.Helper()
+	fill := func(whose string, id func(*testSite) string) target {
+		return target{strings.Replace(path, ":id", whose, 1), func(s *testSite) string { return strings.Replace(path, ":id", id(s), 1) }}
+	}
+	switch {
+	case !strings.ContainsAny(path, ":*"):
+		return []target{{path, func(*testSite) string { return path }}}
+	case strings.HasPrefix(path, "/clients/"):
+		return []target{
+			fill("Toms-Ann", func(s *testSite) string { return s.Ann.PublicID }),
+			fill("Tesss-Leo", func(s *testSite) string { return s.Leo.PublicID }),
+			fill("nobodys", func(*testSite) string { return "00000000-0000-4000-8000-000000000000" }),
+		}
+	case strings.HasPrefix(path, "/drafts/"):
+		return []target{fill("Olgas", func(s *testSite) string { return strings.TrimPrefix(s.olgasDraft(s.Ann), "/drafts/") })}
+	case strings.HasPrefix(path, "/form-requests/"):
+		return []target{
+			fill("Mias-completed", func(s *testSite) string { return s.completed(s.Mia) }),
+			fill("Leos-open", func(s *testSite) string { return s.request(s.Leo) }),
+		}
+	case strings.HasPrefix(path, "/portal/forms/"):
+		return []target{
+			fill("Mias-completed", func(s *testSite) string { return s.completed(s.Mia) }),
+			fill("Leos-open", func(s *testSite) string { return s.request(s.Leo) }),
+		}
+	case strings.HasPrefix(path, "/organization/staff/"):
+		return []target{fill("Tess", func(s *testSite) string { return s.Tess.PublicID() })}
+	case path == "/link/:token":
+		return []target{{"/link/none", func(*testSite) string { return "/link/none" }}}
+	case path == "/static/*":
+		return []target{{"/static/none.css", func(*testSite) string { return "/static/none.css" }}}
+	case strings.HasPrefix(path, "/demo/"):
+		return []target{fill("1", func(*testSite) string { return "1" })}
+	}
+	t.Fatalf("say in targets what %s can be asked about", path)
+	return nil
+}
+
+// completed asks a client for the intake form, completes it and returns the request's public id.
+func (s *testSite) completed(client db.Client) string {
+	s.t.Helper()
+	id := s.request(client)
+	if err := s.DB.Update(s.t.Context(), func(tx *db.Tx) error {
+		r, err := tx.FormRequest(db.Everybody(), id)
+		if err != nil {
+			return err
+		}
+		return tx.CompleteFormRequest(r, db.FormResult{})
+	}); err != nil {
+		s.t.Fatal(err)
+	}
+	return id
+}
+
+// request asks a client for the intake form and returns the request's public id.
+func (s *testSite) request(client db.Client) string {
+	s.t.Helper()
+	var id string
+	if err := s.DB.Update(s.t.Context(), func(tx *db.Tx) error {
+		forms, err := tx.Forms()
+		if err != nil {
+			return err
+		}
+		olga, err := tx.Staff(s.Olga.PublicID())
+		if err != nil {
+			return err
+		}
+		if _, err := tx.AddFormRequest(client.ID, olga.ID, forms[0]); err != nil {
+			return err
+		}
+		requests, err := tx.FormRequests(db.Everybody(), client.ID)
+		if err == nil {
+			id = requests[0].PublicID
+		}
+		return err
+	}); err != nil {
+		s.t.Fatal(err)
+	}
+	return id
+}
