@@ -26,7 +26,9 @@ import (
 	"anteroom/db"
 	"anteroom/handlers"
 	"anteroom/mail"
+	"anteroom/mail/mailbox"
 	"anteroom/practice"
+	"anteroom/practice/demo"
 	"anteroom/views"
 )
 
@@ -42,7 +44,7 @@ type command struct {
 func commands() []command {
 	return []command{
 		{"serve", "serve [options]", "Serve a practice's portal.", serve},
-		{"demo", "demo [options]", "Serve an invented practice in a throw-away folder, with a built-in mailbox.", demo},
+		{"demo", "demo [options]", "Serve an invented practice in a throw-away folder, with a built-in mailbox.", serveDemo},
 		{"admin", "admin create [options]", "Make an administrator, on an empty folder the organization too.", admin},
 		{"healthcheck", "healthcheck [options]", "End with 0 when the server that these options name can serve.", healthcheck},
 		{"version", "version", "Print the version.", printVersion},
@@ -256,10 +258,10 @@ func serve(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	return serveSite(ctx, c, false)
+	return serveSite(ctx, c, time.Now, nil)
 }
 
-func demo(ctx context.Context, args []string) error {
+func serveDemo(ctx context.Context, args []string) error {
 	c, _, err := configure("demo", "demo [options]", "Serve an invented practice in a throw-away folder, with a built-in mailbox.", args, nil, "data", "smtp-url", "smtp-from", "key-file", "proxy-header")
 	if err != nil {
 		return err
@@ -268,11 +270,19 @@ func demo(ctx context.Context, args []string) error {
 		return err
 	}
 	defer os.RemoveAll(c.data)
-	return serveSite(ctx, c, true)
+	box, err := mailbox.Open(mailbox.Options{Script: demo.Script})
+	if err != nil {
+		return err
+	}
+	defer box.Close()
+	c.smtpURL, c.smtpFrom = "smtp://"+box.Addr()+"?tls=none", "portal@willow.example"
+	clock := &demo.Clock{}
+	return serveSite(ctx, c, clock.Now, &demo.Practice{Clock: clock, Box: box})
 }
 
-// serveSite serves until ctx ends, then lets go of everything in order: requests, mail, database.
-func serveSite(ctx context.Context, c config, isDemo bool) error {
+// serveSite serves until ctx ends, then lets go of everything in order: requests, mail, database. With an invented
+// practice, that is made first.
+func serveSite(ctx context.Context, c config, clock func() time.Time, invented *demo.Practice) error {
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
 	listener, err := net.Listen("tcp", c.addr)
 	if err != nil {
@@ -283,7 +293,7 @@ func serveSite(ctx context.Context, c config, isDemo bool) error {
 		_, port, _ := net.SplitHostPort(listener.Addr().String()) // of port 0, the one that was free
 		c.public = &url.URL{Scheme: "http", Host: net.JoinHostPort("localhost", port)}
 	}
-	database, err := db.Open(ctx, c.data, c.keyFile, time.Now)
+	database, err := db.Open(ctx, c.data, c.keyFile, clock)
 	if err != nil {
 		return err
 	}
@@ -296,24 +306,30 @@ func serveSite(ctx context.Context, c config, isDemo bool) error {
 	if err != nil {
 		return err
 	}
-	p := practice.New(database, practice.Config{Public: c.public, Composer: composer, From: from})
+	outbox := outbox{log: log, stopped: make(chan struct{})}
+	if err := outbox.start(database, c.smtpURL); err != nil {
+		return err
+	}
+	defer outbox.stop()
+	p := practice.New(database, practice.Config{Public: c.public, Composer: composer, From: from, Wake: outbox.wake})
 	if err := p.KeepLibrary(ctx); err != nil {
 		return err
 	}
-	site, err := handlers.New(handlers.Config{Practice: p, Public: c.public, ProxyHeader: c.proxyHeader, Log: log})
+	config := handlers.Config{Practice: p, Public: c.public, Log: log, ProxyHeader: c.proxyHeader, MailHeld: outbox.held}
+	if invented != nil {
+		config.Mailbox = invented.Box
+	}
+	site, err := handlers.New(config)
 	if err != nil {
 		return err
 	}
-	fmt.Printf("Anteroom serves %s\n", c.public)
-	if ready, err := p.IsSetUp(ctx); err != nil {
+	if err := introduce(ctx, c, p, invented); err != nil {
 		return err
-	} else if !ready {
-		fmt.Printf("Set it up at %s with the code %s\n", c.public.JoinPath("set-up"), p.SetUpCode())
 	}
-	ctx, stop := context.WithCancel(ctx)
+	sweepCtx, stopSweeping := context.WithCancel(ctx)
 	sweeping := make(chan struct{})
-	go func() { defer close(sweeping); sweep(ctx, p, log) }()
-	defer func() { stop(); <-sweeping }()
+	go func() { defer close(sweeping); sweep(sweepCtx, p, log) }()
+	defer func() { stopSweeping(); <-sweeping }()
 	served := make(chan error, 1)
 	go func() { served <- site.App().Listener(listener) }()
 	select {
@@ -322,6 +338,81 @@ func serveSite(ctx context.Context, c config, isDemo bool) error {
 	case <-ctx.Done():
 	}
 	return site.App().ShutdownWithTimeout(20 * time.Second)
+}
+
+// introduce prints what whoever started the program needs to know, and nobody else.
+func introduce(ctx context.Context, c config, p *practice.Practice, invented *demo.Practice) error {
+	if invented != nil {
+		invented.Practice = p
+		signIns, err := invented.Invent(ctx)
+		if err != nil {
+			return err
+		}
+		fmt.Printf("Anteroom serves an invented practice on %s\n\n", c.public)
+		for _, s := range signIns {
+			fmt.Printf("  %-11s %-29s %-21s %s\n", s.Name, s.Role, s.Email, s.Password)
+		}
+		fmt.Printf("\nThe mail that it sends is read at %s\nCtrl-C ends it and throws everything away.\n", c.public.JoinPath("demo/mailbox"))
+		return nil
+	}
+	fmt.Printf("Anteroom serves %s\n", c.public)
+	ready, err := p.IsSetUp(ctx)
+	if err == nil && !ready {
+		fmt.Printf("Set it up at %s with the code %s\n", c.public.JoinPath("set-up"), p.SetUpCode())
+	}
+	return err
+}
+
+// outbox is the worker that sends letters, where there is a relay to send them to.
+type outbox struct {
+	log     *slog.Logger
+	worker  *mail.Worker
+	cancel  context.CancelFunc
+	stopped chan struct{}
+}
+
+func (o *outbox) start(database *db.DB, relayURL string) error {
+	if relayURL == "" {
+		return nil
+	}
+	relay, err := mail.ParseRelay(relayURL)
+	if err != nil {
+		return err
+	}
+	o.worker = mail.NewWorker(database, relay, mailConnections, o.log)
+	ctx, cancel := context.WithCancel(context.Background())
+	o.cancel = cancel
+	go func() {
+		defer close(o.stopped)
+		if err := o.worker.Run(ctx); err != nil {
+			o.log.Error("outbox", "error", err.Error())
+		}
+	}()
+	return nil
+}
+
+// mailConnections are kept open to the relay while there is work.
+const mailConnections = 4
+
+func (o *outbox) stop() {
+	if o.worker != nil {
+		o.cancel()
+		<-o.stopped
+	}
+}
+
+func (o *outbox) wake() {
+	if o.worker != nil {
+		o.worker.Wake()
+	}
+}
+
+// held says why letters wait; empty: they leave.
+func (o *outbox) held() string {
+	if o.worker == nil {
+		return "No mail relay is set up, so letters wait in the queue."
+	}
+	return o.worker.Status().Held
 }
 
 // sweep forgets now and then what ended, until ctx does.

@@ -102,6 +102,12 @@ func (tx *Tx) DraftLetters(draftID int64) (map[LetterState]int, error) {
 	return byState, err
 }
 
+// DraftLettersLater counts the queued letters of a draft that were tried and wait for another time.
+func (tx *Tx) DraftLettersLater(draftID int64) (n int, err error) {
+	err = tx.row("SELECT count(*) FROM letters WHERE draft_id = ? AND state = 'queued' AND due > ?", draftID, ms(tx.now)).Scan(&n)
+	return n, err
+}
+
 // CancelLetters takes a client's queued letters of one kind back, saying why. One on the wire can't be called back.
 func (tx *Tx) CancelLetters(clientID int64, kind LetterKind, why string) error {
 	_, err := tx.exec("UPDATE letters SET state = 'cancelled', reply = ?, settled_at = ? WHERE client_id = ? AND kind = ? AND state = 'queued'",

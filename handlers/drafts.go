@@ -300,7 +300,7 @@ type sentPage struct {
 func (p sentPage) ProgressURL() string { return draftPath(p.Draft.PublicID) + "/sent?poll=1" }
 
 // Watch tells that more will happen by itself.
-func (p sentPage) Watch() bool { return !p.Progress.Done() && p.MailHeld == "" }
+func (p sentPage) Watch() bool { return p.Progress.Moving() && p.MailHeld == "" }
 
 func (s *Site) sentDraft(c *fiber.Ctx, by practice.Staff) error {
 	number := pageNumber(c)

@@ -107,11 +107,11 @@ type forgottenPasswordPage struct {
 }
 
 func (s *Site) forgottenPasswordPage(c *fiber.Ctx) error {
-	return c.Render("link/forgotten_password", forgottenPasswordPage{Shell: s.shell(c, "Forgotten password", ""), Held: s.MailHeld != ""})
+	return c.Render("link/forgotten_password", forgottenPasswordPage{Shell: s.shell(c, "Forgotten password", ""), Held: s.MailHeld() != ""})
 }
 
 func (s *Site) forgottenPassword(c *fiber.Ctx) error {
-	page := forgottenPasswordPage{Email: c.FormValue("email"), Held: s.MailHeld != ""}
+	page := forgottenPasswordPage{Email: c.FormValue("email"), Held: s.MailHeld() != ""}
 	if err := s.Practice.ForgotPassword(c.UserContext(), page.Email, s.network(c)); err != nil {
 		if page.Errors, err = invalid(err); err != nil {
 			return err

@@ -42,7 +42,7 @@ func (s *Site) shell(c *fiber.Ctx, title, nav string) Shell {
 	}
 	if by, ok := actor(c).Staff(); ok {
 		shell.Actor = &ShellActor{Name: by.Name(), Role: roleWords[by.Role()], Administrator: by.Administers()}
-		shell.MailHeld = s.MailHeld
+		shell.MailHeld = s.MailHeld()
 	} else if by, ok := actor(c).Client(); ok {
 		shell.Actor = &ShellActor{Name: by.Name(), Client: true}
 	}

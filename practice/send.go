@@ -283,7 +283,12 @@ func saveDefaults(tx *db.Tx, by Staff, d Draft) error {
 // Progress is how far the letters of a sent draft are.
 type Progress struct {
 	Total, Accepted, Waiting, Failed, NeedsAttention, Cancelled int
+
+	Later int // of those that wait: were tried, and are tried again another time
 }
+
+// Moving tells that more will happen soon.
+func (p Progress) Moving() bool { return p.Waiting > p.Later }
 
 // Done tells that every letter reached its end.
 func (p Progress) Done() bool { return p.Waiting == 0 }
@@ -323,6 +328,9 @@ func (p *Practice) Outcome(ctx context.Context, by Staff, draftID string, offset
 		}
 		for _, n := range counts {
 			o.Progress.Total += n
+		}
+		if o.Progress.Later, err = tx.DraftLettersLater(o.Draft.record.ID); err != nil {
+			return err
 		}
 		o.Letters, err = tx.LettersOfDraft(by.invites(), o.Draft.record.ID, offset, limit)
 		return err

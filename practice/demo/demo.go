@@ -196,13 +196,7 @@ func (d *Practice) send(ctx context.Context, formKeys []string, addresses ...str
 		if err != nil {
 			return err
 		}
-		held := 0
-		for _, a := range addresses {
-			if strings.HasSuffix(a, waiting) {
-				held++
-			}
-		}
-		if o.Progress.Waiting <= held {
+		if !o.Progress.Moving() {
 			return nil
 		}
 		select {
