@@ -111,7 +111,7 @@ type question struct {
 // FirstInput is the id of the input that a link to the question goes to.
 func (q question) FirstInput() string {
 	switch q.Kind {
-	case forms.Boolean, forms.Choice, forms.Multiple, forms.OpenChoice:
+	case forms.Boolean, forms.Tick, forms.Choice, forms.Multiple, forms.OpenChoice:
 		return "f-" + q.LinkID + "-0"
 	case forms.Signature:
 		if q.Value != "" {
