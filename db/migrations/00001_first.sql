@@ -253,6 +253,24 @@ WHEN (SELECT completed_at IS NOT NULL OR revoked_at IS NOT NULL FROM form_reques
 BEGIN SELECT RAISE(ABORT, 'this form is closed'); END;
 -- +goose StatementEnd
 
+-- +goose StatementBegin
+CREATE TRIGGER signatures_final_insert BEFORE INSERT ON signatures
+WHEN (SELECT completed_at IS NOT NULL OR revoked_at IS NOT NULL FROM form_requests WHERE id = NEW.form_request_id)
+BEGIN SELECT RAISE(ABORT, 'this form is closed'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER signatures_final_update BEFORE UPDATE ON signatures BEGIN SELECT RAISE(ABORT, 'this form is closed'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER signatures_final_delete BEFORE DELETE ON signatures BEGIN SELECT RAISE(ABORT, 'this form is closed'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER form_requests_final BEFORE UPDATE ON form_requests
+WHEN OLD.completed_at IS NOT NULL AND (NEW.completed_at IS NOT OLD.completed_at OR NEW.revoked_at IS NOT OLD.revoked_at OR NEW.result IS NOT OLD.result)
+  OR OLD.revoked_at IS NOT NULL AND (NEW.revoked_at IS NOT OLD.revoked_at OR NEW.completed_at IS NOT OLD.completed_at)
+BEGIN SELECT RAISE(ABORT, 'this form is closed'); END;
+-- +goose StatementEnd
+
 CREATE TABLE sessions (
   id         BLOB PRIMARY KEY, -- hash of the cookie's value
   client_id  INTEGER REFERENCES clients (id),
