@@ -22,16 +22,23 @@ type AuditEntry struct {
 
 // Audit adds an entry to the log, in the transaction of the act that it tells of.
 func (tx *Tx) Audit(e AuditEntry) error {
-	var last int64
-	var before []byte
-	err := named(tx.row("SELECT id, mac FROM audit_entries ORDER BY id DESC LIMIT 1").Scan(&last, &before))
-	if err != nil && !errors.Is(err, ErrNotFound) {
+	last := tx.audit
+	if last == nil {
+		last = &chained{}
+		err := named(tx.row("SELECT id, mac FROM audit_entries ORDER BY id DESC LIMIT 1").Scan(&last.ID, &last.mac))
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return err
+		}
+	}
+	e.ID, e.At = last.ID+1, tx.now
+	mac := tx.auditMAC(e, last.mac)
+	_, err := tx.exec("INSERT INTO audit_entries (id, at, staff_id, by_client, act, client_id, detail, mac) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+		e.ID, ms(e.At), orNull(e.StaffID), orNull(e.ByClient), e.Act, orNull(e.ClientID), e.Detail, mac)
+	if err != nil {
 		return err
 	}
-	e.ID, e.At = last+1, tx.now
-	_, err = tx.exec("INSERT INTO audit_entries (id, at, staff_id, by_client, act, client_id, detail, mac) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-		e.ID, ms(e.At), orNull(e.StaffID), orNull(e.ByClient), e.Act, orNull(e.ClientID), e.Detail, tx.auditMAC(e, before))
-	return err
+	tx.audit = &chained{e, mac} // nobody else adds one while this transaction holds the write lock
+	return nil
 }
 
 func (tx *Tx) auditMAC(e AuditEntry, before []byte) []byte {

@@ -107,11 +107,11 @@ func (tx *Tx) AddClient(c *Client) (err error) {
 	c.PublicID, c.CreatedAt = uuid.NewString(), tx.now
 	c.ID, err = tx.insert(`INSERT INTO clients (public_id, first_name, last_name, preferred_name, date_of_birth, phone, sort_key, search, changed, created_at)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		c.PublicID, c.FirstName, c.LastName, c.PreferredName, c.DateOfBirth, c.Phone, sortKey(*c), searchText(*c), change, ms(tx.now))
+		c.PublicID, c.FirstName, c.LastName, c.PreferredName, c.DateOfBirth, c.Phone, c.SortKey(), searchText(*c), change, ms(tx.now))
 	if err != nil {
 		return err
 	}
-	return tx.setClientEmail(c.ID, c.Email)
+	return tx.addClientEmail(c.ID, c.Email)
 }
 
 // ChangeClient keeps c's names, date of birth, phone and address. ErrEmailTaken when somebody else has the address.
@@ -121,7 +121,7 @@ func (tx *Tx) ChangeClient(c Client) error {
 		return err
 	}
 	_, err = tx.exec(`UPDATE clients SET first_name = ?, last_name = ?, preferred_name = ?, date_of_birth = ?, phone = ?, sort_key = ?, search = ?, changed = ?
-		WHERE id = ?`, c.FirstName, c.LastName, c.PreferredName, c.DateOfBirth, c.Phone, sortKey(c), searchText(c), change, c.ID)
+		WHERE id = ?`, c.FirstName, c.LastName, c.PreferredName, c.DateOfBirth, c.Phone, c.SortKey(), searchText(c), change, c.ID)
 	if err != nil {
 		return err
 	}
@@ -129,8 +129,15 @@ func (tx *Tx) ChangeClient(c Client) error {
 }
 
 func (tx *Tx) setClientEmail(clientID int64, e Email) error {
-	if _, err := tx.exec("DELETE FROM email_addresses WHERE client_id = ? AND pending = 0", clientID); err != nil || e.IsZero() {
+	if _, err := tx.exec("DELETE FROM email_addresses WHERE client_id = ? AND pending = 0", clientID); err != nil {
 		return err
+	}
+	return tx.addClientEmail(clientID, e)
+}
+
+func (tx *Tx) addClientEmail(clientID int64, e Email) error {
+	if e.IsZero() {
+		return nil
 	}
 	_, err := tx.exec("INSERT INTO email_addresses (canonical, email, client_id) VALUES (?, ?, ?)", e.canonical, e.typed, clientID)
 	return named(err)
@@ -139,17 +146,16 @@ func (tx *Tx) setClientEmail(clientID int64, e Email) error {
 // SharesMailbox tells whether another client's address differs from e by nothing but what follows a plus sign: most mail
 // services put both into one mailbox.
 func (tx *Tx) SharesMailbox(e Email, clientID int64) (shares bool, err error) {
-	at := strings.LastIndexByte(e.canonical, '@')
-	if at < 0 {
+	if e.IsZero() {
 		return false, nil
 	}
-	base, _, _ := strings.Cut(e.canonical[:at], "+")
-	domain := e.canonical[at:]
+	mailbox := e.Mailbox()
+	base, domain := mailbox[:strings.IndexByte(mailbox, '@')], mailbox[strings.IndexByte(mailbox, '@'):]
 	// The range holds what begins with "base+": a comma follows the plus sign, and stands in no address.
 	err = tx.row(`SELECT EXISTS (SELECT 1 FROM email_addresses
 		WHERE (canonical = ? OR canonical > ? AND canonical < ? AND substr(canonical, instr(canonical, '@')) = ?)
 			AND canonical <> ? AND client_id IS NOT NULL AND client_id <> ?)`,
-		base+domain, base+"+", base+",", domain, e.canonical, clientID).Scan(&shares)
+		mailbox, base+"+", base+",", domain, e.canonical, clientID).Scan(&shares)
 	return shares, err
 }
 
@@ -162,7 +168,8 @@ func (tx *Tx) nextChange() (int64, error) {
 	return tx.change, err
 }
 
-func sortKey(c Client) string { return SearchFold(c.LastName) + "\x1f" + SearchFold(c.FirstName) }
+// SortKey is what lists are ordered by: the last name, then the first, spelled alike where they would be searched alike.
+func (c Client) SortKey() string { return SearchFold(c.LastName) + "\x1f" + SearchFold(c.FirstName) }
 
 func searchText(c Client) string {
 	return SearchFold(c.FirstName + " " + c.LastName + " " + c.PreferredName + " " + c.Email.String())

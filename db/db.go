@@ -118,7 +118,8 @@ type Tx struct {
 	ctx    context.Context
 	db     *DB
 	now    time.Time
-	change int64 // this transaction's value of the client change counter, once it took one
+	change int64    // this transaction's value of the client change counter, once it took one
+	audit  *chained // the last audit entry, once this transaction added one
 }
 
 // Now is the transaction's time: every row that it writes carries the same.

@@ -55,6 +55,17 @@ func (e Email) String() string { return e.typed }
 // Canonical is the form by which addresses are compared.
 func (e Email) Canonical() string { return e.canonical }
 
+// Mailbox is the address without what follows a plus sign: most mail services put what is sent to either into one mailbox.
+func (e Email) Mailbox() string { return mailbox(e.canonical) }
+
+func mailbox(canonical string) string {
+	local, domain, _ := strings.Cut(canonical, "@")
+	if plus := strings.IndexByte(local, '+'); plus > 0 {
+		return local[:plus] + "@" + domain
+	}
+	return canonical
+}
+
 // IsZero tells that there is no address.
 func (e Email) IsZero() bool { return e.canonical == "" }
 

@@ -178,6 +178,9 @@ var notices = map[string]string{
 	"portal on":          "Portal access is turned on.",
 	"invitation revoked": "The invitation was revoked: its link no longer works.",
 	"form revoked":       "The form was revoked.",
+	"client imported":    "1 client was imported.",
+	"clients imported":   "%s clients were imported.",
+	"import discarded":   "The file was discarded: nothing was imported.",
 	"over already":       "That was over already, so nothing changed.",
 }
 

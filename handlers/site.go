@@ -39,8 +39,8 @@ type Site struct {
 	cookie cookies
 }
 
-// maxBody is the largest request body, in bytes.
-const maxBody = 16 << 20
+// maxBody is the largest request body, in bytes: the largest file to import, and what a form puts round it.
+const maxBody = practice.MaxImport + 1<<20
 
 // New returns a site with every route of its table mounted, or says which template or route is wrong.
 func New(config Config) (*Site, error) {

@@ -14,8 +14,12 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// maxQuery is how much of a search is looked at, in bytes.
-const maxQuery = 200
+// Limits of what is typed: a search in bytes, the rest in characters.
+const (
+	maxQuery = 200
+	maxName  = 100
+	maxPhone = 40
+)
 
 // ClientRow is a client as lists show them.
 type ClientRow struct {
@@ -102,11 +106,11 @@ func (f ClientFields) into(c *db.Client, now time.Time) Invalid {
 	} {
 		if name.value == "" && name.missing != "" {
 			wrong[name.field] = name.missing
-		} else if utf8.RuneCountInString(name.value) > 100 {
+		} else if utf8.RuneCountInString(name.value) > maxName {
 			wrong[name.field] = "Shorten this name to 100 characters."
 		}
 	}
-	if c.Phone != "" && (utf8.RuneCountInString(c.Phone) > 40 || !strings.ContainsFunc(c.Phone, unicode.IsDigit)) {
+	if c.Phone != "" && (utf8.RuneCountInString(c.Phone) > maxPhone || !strings.ContainsFunc(c.Phone, unicode.IsDigit)) {
 		wrong["phone"] = "Enter a phone number, such as 555-0100."
 	}
 	c.DateOfBirth = strings.TrimSpace(f.DateOfBirth)

@@ -1,0 +1,192 @@
+package handlers
+
+import (
+	"io"
+	"net/url"
+	"slices"
+	"strconv"
+
+	"anteroom/practice"
+
+	"github.com/gofiber/fiber/v2"
+)
+
+type importPage struct {
+	Shell
+	Errors practice.Invalid
+}
+
+func (s *Site) importPage(c *fiber.Ctx, _ practice.Administrator) error {
+	return c.Render("imports/upload", importPage{Shell: s.organization(c, "Import clients", "import")})
+}
+
+// keepImport takes the file and goes on to look at it.
+func (s *Site) keepImport(c *fiber.Ctx, by practice.Administrator) error {
+	id, err := s.uploaded(c, by)
+	if err != nil {
+		page := importPage{}
+		if page.Errors, err = invalid(err); err != nil {
+			return err
+		}
+		page.Shell = s.organization(c, "Import clients", "import")
+		return c.Status(fiber.StatusUnprocessableEntity).Render("imports/upload", page)
+	}
+	return s.seeOther(c, "/organization/import/"+id)
+}
+
+func (s *Site) uploaded(c *fiber.Ctx, by practice.Administrator) (id string, err error) {
+	header, err := c.FormFile("file")
+	if err != nil || header.Size == 0 {
+		return "", practice.Invalid{"file": "Choose a file."}
+	}
+	file, err := header.Open()
+	if err != nil {
+		return "", err
+	}
+	defer file.Close()
+	data, err := io.ReadAll(file)
+	if err != nil {
+		return "", err
+	}
+	return s.Practice.KeepImport(c.UserContext(), by, header.Filename, data)
+}
+
+// importGroup is a group of rows that can be looked at by itself.
+type importGroup struct {
+	key   string
+	words string
+	holds func(practice.ImportRow) bool
+}
+
+var importGroups = []importGroup{
+	{"all", "All rows", func(practice.ImportRow) bool { return true }},
+	{"problem", "With a problem", func(r practice.ImportRow) bool { return r.Verdict == practice.ImportProblem }},
+	{"noted", "Added, with a note", func(r practice.ImportRow) bool { return r.Verdict == practice.ImportAdd && len(r.Notes) > 0 }},
+	{"add", "Added", func(r practice.ImportRow) bool { return r.Verdict == practice.ImportAdd }},
+	{"here", "Already here", func(r practice.ImportRow) bool { return r.Verdict == practice.ImportHere }},
+}
+
+type importKind struct {
+	Words   string
+	Count   int
+	URL     string
+	Current bool
+}
+
+type importCheck struct {
+	Shell
+	practice.Import
+	Choices practice.ImportChoices
+	Fields  any // what a column can hold
+	Kinds   []importKind
+	Shown   []importRow
+	Pages   Pages
+	Refused string
+}
+
+// importRow is a row with the colour of its verdict.
+type importRow struct {
+	practice.ImportRow
+	Slug string
+}
+
+func importRows(rows []practice.ImportRow) []importRow {
+	written := make([]importRow, len(rows))
+	for i, r := range rows {
+		written[i] = importRow{r, "good"}
+		switch {
+		case r.Verdict == practice.ImportProblem:
+			written[i].Slug = "bad"
+		case r.Verdict == practice.ImportHere:
+			written[i].Slug = "plain"
+		case len(r.Notes) > 0:
+			written[i].Slug = "warn"
+		}
+	}
+	return written
+}
+
+func (s *Site) checkImport(c *fiber.Ctx, by practice.Administrator) error {
+	query := c.Context().QueryArgs()
+	choices := importChoices(query.PeekMulti("column"), c.Query("dates"))
+	i, err := s.Practice.CheckImport(c.UserContext(), by, c.Params("id"), choices)
+	if err != nil {
+		return err
+	}
+	return s.showImport(c, i, choices, "")
+}
+
+func importChoices(columns [][]byte, dates string) practice.ImportChoices {
+	choices := practice.ImportChoices{Dates: dates}
+	for _, column := range columns {
+		choices.Columns = append(choices.Columns, practice.ImportField(column))
+	}
+	return choices
+}
+
+func (s *Site) showImport(c *fiber.Ctx, i practice.Import, choices practice.ImportChoices, refused string) error {
+	page := importCheck{Shell: s.organization(c, "Import clients", "import"), Import: i, Choices: choices, Fields: practice.ImportFields, Refused: refused}
+	kind := c.Query("show")
+	if !slices.ContainsFunc(importGroups, func(g importGroup) bool { return g.key == kind }) {
+		kind = "all"
+		if i.Problems() > 0 {
+			kind = "problem"
+		}
+	}
+	address := func(kind string, number int) string {
+		query := url.Values{"show": {kind}}
+		for _, column := range choices.Columns {
+			query.Add("column", string(column))
+		}
+		if choices.Dates != "" {
+			query.Set("dates", choices.Dates)
+		}
+		if number > 1 {
+			query.Set("page", strconv.Itoa(number))
+		}
+		return "/organization/import/" + i.ID + "?" + query.Encode() + "#rows"
+	}
+	for _, g := range importGroups {
+		var rows []practice.ImportRow
+		for _, r := range i.Rows {
+			if g.holds(r) {
+				rows = append(rows, r)
+			}
+		}
+		page.Kinds = append(page.Kinds, importKind{g.words, len(rows), address(g.key, 1), g.key == kind})
+		if g.key == kind {
+			number := min(pageNumber(c), max(1, (len(rows)+practice.PageSize-1)/practice.PageSize))
+			page.Shown = importRows(rows[(number-1)*practice.PageSize : min(number*practice.PageSize, len(rows))])
+			page.Pages = newPages(number, len(rows), func(number int) string { return address(g.key, number) })
+		}
+	}
+	return c.Render("imports/check", page)
+}
+
+// applyImport imports all rows or the good ones, or forgets the file.
+func (s *Site) applyImport(c *fiber.Ctx, by practice.Administrator) error {
+	if c.FormValue("do") == "discard" {
+		if err := s.Practice.DropImport(c.UserContext(), by); err != nil {
+			return err
+		}
+		s.notify(c, "import discarded")
+		return s.seeOther(c, "/organization/import")
+	}
+	choices := importChoices(c.Request().PostArgs().PeekMulti("column"), c.FormValue("dates"))
+	i, err := s.Practice.ApplyImport(c.UserContext(), by, c.Params("id"), choices, c.FormValue("do") == "good")
+	if err != nil {
+		wrong, err := invalid(err)
+		if err != nil {
+			return err
+		}
+		c.Status(fiber.StatusUnprocessableEntity)
+		return s.showImport(c, i, choices, wrong["import"])
+	}
+	switch n := i.Count[practice.ImportAdd]; n {
+	case 1:
+		s.notify(c, "client imported")
+	default:
+		s.notify(c, "clients imported", n)
+	}
+	return s.seeOther(c, "/clients")
+}
