@@ -3,6 +3,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -46,6 +47,7 @@ func commands() []command {
 		{"serve", "serve [options]", "Serve a practice's portal.", serve},
 		{"demo", "demo [options]", "Serve an invented practice in a throw-away folder, with a built-in mailbox.", serveDemo},
 		{"admin", "admin create [options]", "Make an administrator, on an empty folder the organization too.", admin},
+		{"import", "import [options] FILE.csv", "Import a list of clients, while the server is stopped.", importFile},
 		{"healthcheck", "healthcheck [options]", "End with 0 when the server that these options name can serve.", healthcheck},
 		{"version", "version", "Print the version.", printVersion},
 	}
@@ -144,11 +146,11 @@ var settings = []setting{
 	}},
 }
 
-// option is a flag that one command alone has.
+// option is a flag that one command alone has: a text, or a switch.
 type option struct {
 	flag    string
 	meaning string
-	value   *string
+	value   any // *string or *bool
 }
 
 // configure reads the flags and the environment, and names every fault at once. It returns the arguments that are left. own
@@ -169,7 +171,12 @@ func configure(name, usage, summary string, args []string, own []option, leave .
 		values[s.flag] = flags.String(s.flag, value, s.meaning)
 	}
 	for _, o := range own {
-		flags.StringVar(o.value, o.flag, "", o.meaning)
+		switch value := o.value.(type) {
+		case *string:
+			flags.StringVar(value, o.flag, "", o.meaning)
+		case *bool:
+			flags.BoolVar(value, o.flag, false, o.meaning)
+		}
 	}
 	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
 		printUsage(usage, summary, own, leave)
@@ -514,6 +521,71 @@ func echo(on bool) bool {
 	stty := exec.Command("stty", map[bool]string{true: "echo", false: "-echo"}[on])
 	stty.Stdin = os.Stdin
 	return stty.Run() == nil
+}
+
+// importFile imports a list of clients. It ends with an error when a row has a problem, unless the good rows were enough.
+func importFile(ctx context.Context, args []string) error {
+	var dry, goodOnly bool
+	var dates string
+	c, rest, err := configure("import", "import [options] FILE.csv", "Import a list of clients: all rows, or none when one has a problem. Rows already here are left alone.\n"+
+		"Options come before the file.", args, []option{
+		{"dry-run", "tell what would happen, and change nothing", &dry},
+		{"good-rows-only", "import the rows without a problem, though others have one", &goodOnly},
+		{"dates", "how dates are written: month (5/17/1990) or day (17/5/1990) first; guessed unless given", &dates},
+	}, "addr", "url", "smtp-url", "smtp-from")
+	if err != nil {
+		return err
+	}
+	if len(rest) != 1 {
+		return errors.New("the command is: anteroom import [options] FILE.csv")
+	}
+	if dates != "" && dates != "month" && dates != "day" {
+		return errors.New("-dates is month or day")
+	}
+	data, err := os.ReadFile(rest[0])
+	if err != nil {
+		return err
+	}
+	database, err := db.Open(ctx, c.data, c.keyFile, time.Now)
+	if err != nil {
+		return err
+	}
+	defer database.Close()
+	found, err := practice.New(database, practice.Config{}).ImportFile(ctx, data, practice.ImportChoices{Dates: dates}, dry, goodOnly)
+	printImport(found)
+	if wrong, ok := err.(practice.Invalid); ok {
+		return errors.New(cmp.Or(wrong["file"], wrong["import"]))
+	}
+	if err != nil {
+		return err
+	}
+	if dry && found.Fault != "" {
+		return errors.New(found.Fault)
+	}
+	if dry && found.Problems() > 0 && !goodOnly {
+		return errors.New("nothing would be imported: a row has a problem")
+	}
+	return nil
+}
+
+// printImport prints what each column was taken for, each row about which there is something to know, and the counts.
+func printImport(found practice.Import) {
+	for _, c := range found.Columns {
+		if c.Field != practice.ImportNothing {
+			fmt.Printf("column %q: %s\n", c.Name, strings.ReplaceAll(string(c.Field), "_", " "))
+		}
+	}
+	if found.Order.Unclear {
+		fmt.Printf("dates: %s can be read either way; -dates month or -dates day says how\n", found.Order.Sample)
+	}
+	for _, r := range found.Rows {
+		if r.Verdict != practice.ImportAdd || len(r.Notes) > 0 {
+			fmt.Printf("line %d, %s: %s. %s\n", r.Line, cmp.Or(r.Name, "(no name)"), r.Verdict, strings.Join(r.Notes, " "))
+		}
+	}
+	for _, v := range []practice.ImportVerdict{practice.ImportAdd, practice.ImportHere, practice.ImportProblem} {
+		fmt.Printf("%d %s\n", found.Count[v], v)
+	}
 }
 
 func healthcheck(ctx context.Context, args []string) error {

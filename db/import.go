@@ -8,10 +8,11 @@ import (
 
 // Import is a file of clients that an administrator looks at before it is imported. It is kept sealed.
 type Import struct {
-	PublicID string
-	AuthorID int64
-	FileName string
-	Data     []byte
+	PublicID  string
+	AuthorID  int64
+	FileName  string
+	Data      []byte
+	CreatedAt time.Time
 }
 
 // KeepImport keeps a file in place of the author's last one, and fills in its id.
@@ -19,7 +20,7 @@ func (tx *Tx) KeepImport(i *Import) error {
 	if err := tx.DropImport(i.AuthorID); err != nil {
 		return err
 	}
-	i.PublicID = uuid.NewString()
+	i.PublicID, i.CreatedAt = uuid.NewString(), tx.now
 	keyID := tx.db.keys.current
 	sealed := seal(newAEAD(tx.db.keys.keys[keyID].wrap), i.Data, "imports", "sealed", i.PublicID, keyID)
 	_, err := tx.exec("INSERT INTO imports (author_id, public_id, file_name, sealed, key_id, created_at) VALUES (?, ?, ?, ?, ?, ?)",
@@ -31,8 +32,8 @@ func (tx *Tx) KeepImport(i *Import) error {
 func (tx *Tx) Import(authorID int64, publicID string) (i Import, err error) {
 	var sealed []byte
 	var keyID string
-	err = tx.row("SELECT public_id, author_id, file_name, sealed, key_id FROM imports WHERE author_id = ? AND public_id = ?", authorID, publicID).
-		Scan(&i.PublicID, &i.AuthorID, &i.FileName, &sealed, &keyID)
+	err = tx.row("SELECT public_id, author_id, file_name, sealed, key_id, created_at FROM imports WHERE author_id = ? AND public_id = ?", authorID, publicID).
+		Scan(&i.PublicID, &i.AuthorID, &i.FileName, &sealed, &keyID, timeScan{&i.CreatedAt})
 	if err != nil {
 		return i, named(err)
 	}

@@ -182,7 +182,7 @@ func (s *Site) applyImport(c *fiber.Ctx, by practice.Administrator) error {
 		c.Status(fiber.StatusUnprocessableEntity)
 		return s.showImport(c, i, choices, wrong["import"])
 	}
-	switch n := i.Count[practice.ImportAdd]; n {
+	switch n := i.Added(); n {
 	case 1:
 		s.notify(c, "client imported")
 	default:

@@ -61,6 +61,12 @@ type Import struct {
 	Noted    int // rows that will be added, with something to know
 }
 
+// Added is how many clients will be, or were, added.
+func (i Import) Added() int { return i.Count[ImportAdd] }
+
+// Here is how many rows are about clients who are here already.
+func (i Import) Here() int { return i.Count[ImportHere] }
+
 // Problems is how many rows can't be imported.
 func (i Import) Problems() int { return i.Count[ImportProblem] }
 
@@ -103,6 +109,9 @@ func (p *Practice) CheckImport(ctx context.Context, by Administrator, id string,
 
 func keptImport(tx *db.Tx, by Administrator, id string, choices ImportChoices) (Import, error) {
 	kept, err := tx.Import(by.member.ID, id)
+	if err == nil && tx.Now().Sub(kept.CreatedAt) > importLife {
+		err = ErrNotFound
+	}
 	if err != nil {
 		return Import{}, err
 	}
