@@ -165,7 +165,11 @@ func (s *Site) showImport(c *fiber.Ctx, i practice.Import, choices practice.Impo
 
 // applyImport imports all rows or the good ones, or forgets the file.
 func (s *Site) applyImport(c *fiber.Ctx, by practice.Administrator) error {
-	if c.FormValue("do") == "discard" {
+	do := c.FormValue("do")
+	if do != "all" && do != "good" && do != "discard" {
+		return fiber.NewError(fiber.StatusBadRequest, "Say whether to import all rows, or only the good ones.")
+	}
+	if do == "discard" {
 		if err := s.Practice.DropImport(c.UserContext(), by); err != nil {
 			return err
 		}
@@ -173,7 +177,7 @@ func (s *Site) applyImport(c *fiber.Ctx, by practice.Administrator) error {
 		return s.seeOther(c, "/organization/import")
 	}
 	choices := importChoices(c.Request().PostArgs().PeekMulti("column"), c.FormValue("dates"))
-	i, err := s.Practice.ApplyImport(c.UserContext(), by, c.Params("id"), choices, c.FormValue("do") == "good")
+	i, err := s.Practice.ApplyImport(c.UserContext(), by, c.Params("id"), choices, do == "good")
 	if err != nil {
 		wrong, err := invalid(err)
 		if err != nil {

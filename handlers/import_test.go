@@ -87,3 +87,13 @@ func TestImportPages(t *testing.T) {
 	olga.follow(olga.post(a.header.Get("Location"), "do", "discard").wantTo(importPath)).want(200, "nothing was imported")
 	olga.get(a.header.Get("Location")).want(404)
 }
+
+// broughtList has Olga bring a list to import, and returns its id.
+func (s *testSite) broughtList() string {
+	s.t.Helper()
+	id, err := s.Practice.KeepImport(s.t.Context(), s.Olga, "list.csv", []byte("First Name,Last Name\nZed,Zee\n"))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return id
+}

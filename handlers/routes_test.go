@@ -112,6 +112,8 @@ func targets(t *testing.T, path string) []target {
 		}
 	case strings.HasPrefix(path, "/organization/staff/"):
 		return []target{fill("Tess", func(s *testSite) string { return s.Tess.PublicID() })}
+	case strings.HasPrefix(path, "/organization/import/"):
+		return []target{fill("Olgas", func(s *testSite) string { return s.broughtList() })}
 	case path == "/link/:token":
 		return []target{{"/link/none", func(*testSite) string { return "/link/none" }}}
 	case path == "/static/*":
