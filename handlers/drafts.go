@@ -116,7 +116,7 @@ func (s *Site) saveDraft(c *fiber.Ctx, by practice.Staff) error {
 	if err != nil {
 		return err
 	}
-	change := practice.DraftChange{Messages: map[db.MessageKind]db.Message{}, Forms: posted(c, "form"), SaveDefault: c.FormValue("save_default") != ""}
+	change := practice.DraftChange{Messages: map[db.MessageKind]db.Message{}, Forms: posted(c, "form_key"), SaveDefault: c.FormValue("save_default") != ""}
 	for _, m := range d.Messages {
 		change.Messages[m.Kind] = db.Message{Subject: c.FormValue(string(m.Kind) + ".subject"), Body: c.FormValue(string(m.Kind) + ".body")}
 	}

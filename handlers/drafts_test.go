@@ -57,7 +57,7 @@ func TestComposePreviewSend(t *testing.T) {
 		t.Error("the fragment does not take the form's place")
 	}
 
-	typed := []string{"invitation.subject", "Come in, {client_first_name}", "invitation.body", "Hello {client_first_name}\n\n{portal_link}", "forms.subject", "Forms", "forms.body", "Ready", "form", "intake", "do", "preview"}
+	typed := []string{"invitation.subject", "Come in, {client_first_name}", "invitation.body", "Hello {client_first_name}\n\n{portal_link}", "forms.subject", "Forms", "forms.body", "Ready", "form_key", "intake", "do", "preview"}
 	olga.post(draft, typed...).wantTo(draft + "/preview")
 	preview := olga.get(draft+"/preview").want(http.StatusOK, "What Ann Abbott will receive", "Come in, Ann", "Client 1 of 2", "FormsStandard Intake Questionnaire")
 	if !strings.Contains(preview.text("pre.mail-text"), mail.Slot) {
