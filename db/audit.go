@@ -77,8 +77,9 @@ func (tx *Tx) VerifyAudit() error {
 	return nil
 }
 
-// ClientHistory lists the newest entries about a client within reach, newest first, but for those of one act.
-func (tx *Tx) ClientHistory(reach Reach, clientID int64, without string, limit int) ([]AuditEntry, error) {
+// ClientHistory lists the newest entries about a client within reach, newest first; those that say who opened something
+// only if they are asked for.
+func (tx *Tx) ClientHistory(reach Reach, clientID int64, openings bool, limit int) ([]AuditEntry, error) {
 	return list(tx, func(s scanner) (AuditEntry, error) { e, err := readAudit(s); return e.AuditEntry, err },
-		"SELECT "+auditColumns+" WHERE client_id = ? AND act <> ? AND "+reach.holds("client_id")+" ORDER BY id DESC LIMIT ?", clientID, without, limit)
+		"SELECT "+auditColumns+" WHERE client_id = ? AND (? OR act NOT LIKE 'opened %') AND "+reach.holds("client_id")+" ORDER BY id DESC LIMIT ?", clientID, openings, limit)
 }

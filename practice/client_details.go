@@ -8,9 +8,6 @@ import (
 	"anteroom/db"
 )
 
-// opened is the act of looking at a client's record.
-const opened = "opened the record"
-
 // historyLength is how many entries a client's page shows.
 const historyLength = 50
 
@@ -62,13 +59,13 @@ type HistoryEntry struct {
 
 // OpenClient returns a client's record, and notes that the staff member opened it: if that can't be noted, nothing is
 // shown. Administrators may open any, therapists those assigned to them, other staff any; ErrNotFound otherwise. The
-// history leaves out who opened the record, unless openings are asked for.
+// history leaves out who opened what, unless openings are asked for.
 func (p *Practice) OpenClient(ctx context.Context, by Staff, publicID string, openings bool) (d ClientDetails, err error) {
 	err = p.db.Update(ctx, func(tx *db.Tx) error {
 		if d.Client, err = tx.Client(by.reach(), publicID); err != nil {
 			return err
 		}
-		if err := tx.Audit(db.AuditEntry{StaffID: by.member.ID, Act: opened, ClientID: d.ID}); err != nil {
+		if err := tx.Audit(db.AuditEntry{StaffID: by.member.ID, Act: "opened the record", ClientID: d.ID}); err != nil {
 			return err
 		}
 		d.State = d.Portal.State(tx.Now())
@@ -149,11 +146,7 @@ func (d *ClientDetails) forms(tx *db.Tx, by Staff) error {
 }
 
 func (d *ClientDetails) history(tx *db.Tx, by Staff, openings bool) error {
-	without := opened
-	if openings {
-		without = ""
-	}
-	entries, err := tx.ClientHistory(by.reach(), d.ID, without, historyLength)
+	entries, err := tx.ClientHistory(by.reach(), d.ID, openings, historyLength)
 	if err != nil {
 		return err
 	}

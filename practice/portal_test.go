@@ -91,7 +91,7 @@ func acts(t *testing.T, c *cast.Cast, client db.Client) (all []string) {
 		if err := tx.VerifyAudit(); err != nil {
 			return err
 		}
-		entries, err := tx.ClientHistory(db.Everybody(), client.ID, "", 100)
+		entries, err := tx.ClientHistory(db.Everybody(), client.ID, true, 100)
 		for _, e := range slices.Backward(entries) {
 			all = append(all, e.Act)
 		}
