@@ -315,6 +315,19 @@ func TestImportIsItsAuthors(t *testing.T) {
 	if _, err := c.Practice.CheckImport(t.Context(), c.Olga, id, practice.ImportChoices{}); !errors.Is(err, practice.ErrNotFound) {
 		t.Errorf("still there after a day: %v", err)
 	}
+	if err := c.Practice.Sweep(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.DB.View(t.Context(), func(tx *db.Tx) error {
+		var kept int
+		err := tx.QueryRowContext(t.Context(), "SELECT count(*) FROM imports").Scan(&kept)
+		if kept != 0 {
+			t.Errorf("%d lists are still kept", kept)
+		}
+		return err
+	}); err != nil {
+		t.Error(err)
+	}
 }
 
 // What changed between the look and the import is seen: rows are judged again where they are added.

@@ -81,9 +81,6 @@ func (p *Practice) KeepImport(ctx context.Context, by Administrator, fileName st
 	}
 	kept := db.Import{AuthorID: by.member.ID, FileName: oneLine(fileName), Data: data}
 	err = p.db.Update(ctx, func(tx *db.Tx) error {
-		if err := tx.SweepImports(tx.Now().Add(-importLife)); err != nil {
-			return err
-		}
 		if err := tx.KeepImport(&kept); err != nil {
 			return err
 		}

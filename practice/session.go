@@ -167,9 +167,10 @@ func (p *Practice) SignOut(ctx context.Context, who Actor, token string) error {
 	})
 }
 
-// Sweep forgets sessions that ended, and guesses that no longer count.
+// Sweep forgets sessions that ended, guesses that no longer count, and lists that nobody imported.
 func (p *Practice) Sweep(ctx context.Context) error {
 	return p.db.Update(ctx, func(tx *db.Tx) error {
-		return errors.Join(tx.SweepSessions(tx.Now().Add(-idleLimit), tx.Now().Add(-absoluteLimit)), tx.SweepAttempts(tx.Now().Add(-askWindow)))
+		return errors.Join(tx.SweepSessions(tx.Now().Add(-idleLimit), tx.Now().Add(-absoluteLimit)), tx.SweepAttempts(tx.Now().Add(-askWindow)),
+			tx.SweepImports(tx.Now().Add(-importLife)))
 	})
 }
