@@ -161,6 +161,15 @@ func loadDraft(tx *db.Tx, by Staff, draftID string) (d Draft, err error) {
 	return d, nil
 }
 
+// loadUnsent loads a draft that can still be changed and sent; db.ErrSent for one that was.
+func loadUnsent(tx *db.Tx, by Staff, draftID string) (Draft, error) {
+	d, err := loadDraft(tx, by, draftID)
+	if err == nil && d.Sent {
+		err = db.ErrSent
+	}
+	return d, err
+}
+
 // sortOut tells who of the chosen clients gets which letter, and who gets none and why.
 func (d *Draft) sortOut(tx *db.Tx, by Staff, chosen []db.DraftClient) error {
 	ids := make([]int64, len(chosen))
@@ -229,12 +238,9 @@ type DraftChange struct {
 // sent, and Invalid with a sentence for each wrong field: "invitation.subject", "forms.body" and so on.
 func (p *Practice) SaveDraft(ctx context.Context, by Staff, draftID string, change DraftChange) error {
 	return p.db.Update(ctx, func(tx *db.Tx) error {
-		d, err := loadDraft(tx, by, draftID)
+		d, err := loadUnsent(tx, by, draftID)
 		if err != nil {
 			return err
-		}
-		if d.Sent {
-			return db.ErrSent
 		}
 		wrong := Invalid{}
 		for kind, m := range change.Messages {

@@ -117,12 +117,9 @@ func (p *Practice) Preview(ctx context.Context, by Staff, draftID, clientID stri
 // none of their own. It returns what SaveDraft does; the fields are "subject" and "body".
 func (p *Practice) ChangeMessage(ctx context.Context, by Staff, draftID, clientID string, m db.Message, forAll bool) error {
 	return p.db.Update(ctx, func(tx *db.Tx) error {
-		d, err := loadDraft(tx, by, draftID)
+		d, err := loadUnsent(tx, by, draftID)
 		if err != nil {
 			return err
-		}
-		if d.Sent {
-			return db.ErrSent
 		}
 		at := slices.IndexFunc(d.recipients, func(r recipient) bool { return r.PublicID == clientID })
 		if at < 0 {
@@ -146,12 +143,9 @@ func (p *Practice) ChangeMessage(ctx context.Context, by Staff, draftID, clientI
 // DropOwnMessage gives a client the message that all the others get.
 func (p *Practice) DropOwnMessage(ctx context.Context, by Staff, draftID, clientID string) error {
 	return p.db.Update(ctx, func(tx *db.Tx) error {
-		d, err := loadDraft(tx, by, draftID)
+		d, err := loadUnsent(tx, by, draftID)
 		if err != nil {
 			return err
-		}
-		if d.Sent {
-			return db.ErrSent
 		}
 		client, err := tx.Client(by.invites(), clientID)
 		if err != nil {
@@ -166,12 +160,9 @@ func (p *Practice) DropOwnMessage(ctx context.Context, by Staff, draftID, client
 // Invalid when nobody would get a letter.
 func (p *Practice) Send(ctx context.Context, by Staff, draftID string) error {
 	err := p.db.Update(ctx, func(tx *db.Tx) error {
-		d, err := loadDraft(tx, by, draftID)
+		d, err := loadUnsent(tx, by, draftID)
 		if err != nil {
 			return err
-		}
-		if d.Sent {
-			return db.ErrSent
 		}
 		if d.Receivers() == 0 {
 			return Invalid{"send": "Nobody would get a letter: choose somebody who can be reached."}
