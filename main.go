@@ -130,11 +130,19 @@ var settings = []setting{
 	}},
 	{"smtp-url", "ANTEROOM_SMTP_URL", "", "mail relay: smtp://user:password@host:587 or smtps://user:password@host:465", true, func(c *config, v string) error {
 		c.smtpURL = v
-		return nil
+		if v == "" {
+			return nil
+		}
+		_, err := mail.ParseRelay(v)
+		return err
 	}},
 	{"smtp-from", "ANTEROOM_SMTP_FROM", "", "address that mails come from", false, func(c *config, v string) error {
 		c.smtpFrom = v
-		return nil
+		if v == "" {
+			return nil
+		}
+		_, err := db.ParseEmail(v)
+		return err
 	}},
 	{"proxy-header", "ANTEROOM_PROXY_HEADER", "", "header in which the proxy in front names who asks, such as Fly-Client-IP: only where nobody gets past the proxy", false, func(c *config, v string) error {
 		c.proxyHeader = v
@@ -244,6 +252,9 @@ func publicURL(v string) (*url.URL, error) {
 	return &url.URL{Scheme: u.Scheme, Host: u.Host}, nil
 }
 
+// nowhere is the sender of letters written before anybody said where mails come from.
+const nowhere = "portal@anteroom.invalid"
+
 // from is the address that mails come from: unless given, one at the public host, or one that no mail ever leaves from.
 func (c config) from() (db.Email, error) {
 	if c.smtpFrom != "" {
@@ -252,7 +263,7 @@ func (c config) from() (db.Email, error) {
 	if from, err := db.ParseEmail("portal@" + c.public.Hostname()); err == nil {
 		return from, nil
 	}
-	return db.ParseEmail("portal@anteroom.invalid")
+	return db.ParseEmail(nowhere)
 }
 
 func loopback(host string) bool {
@@ -265,7 +276,25 @@ func serve(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	if err := c.checkRelay(); err != nil {
+		return err
+	}
 	return serveSite(ctx, c, time.Now, nil)
+}
+
+// checkRelay refuses what would send mails that nobody can use: without a sender, or with links to this machine.
+func (c config) checkRelay() error {
+	if c.smtpURL == "" {
+		return nil
+	}
+	relay, err := url.Parse(c.smtpURL)
+	switch {
+	case c.smtpFrom == "":
+		return errors.New("-smtp-from (ANTEROOM_SMTP_FROM): with a relay, give the address that mails come from")
+	case err == nil && !loopback(relay.Hostname()) && (c.public == nil || loopback(c.public.Hostname())):
+		return errors.New("-url (ANTEROOM_URL): with a relay, give the public https address, for the links in mails")
+	}
+	return nil
 }
 
 func serveDemo(ctx context.Context, args []string) error {
@@ -389,6 +418,9 @@ func (o *outbox) start(database *db.DB, relayURL string) error {
 	o.worker = mail.NewWorker(database, relay, mailConnections, o.log)
 	ctx, cancel := context.WithCancel(context.Background())
 	o.cancel = cancel
+	if err := database.Update(ctx, func(tx *db.Tx) error { return tx.SetAsideLetters(nowhere) }); err != nil {
+		return err
+	}
 	go func() {
 		defer close(o.stopped)
 		if err := o.worker.Run(ctx); err != nil {

@@ -115,6 +115,13 @@ func (tx *Tx) CancelLetters(clientID int64, kind LetterKind, why string) error {
 	return err
 }
 
+// SetAsideLetters marks the queued letters from a sender that can't be answered: somebody has to send them again.
+func (tx *Tx) SetAsideLetters(from string) error {
+	_, err := tx.exec("UPDATE letters SET state = 'needs attention', reply = ?, settled_at = ? WHERE state = 'queued' AND envelope_from = ?",
+		"It was written before mail was set up. Send it again.", ms(tx.now), from)
+	return err
+}
+
 // DraftLetter is a letter of a draft, and the client whom it is for.
 type DraftLetter struct {
 	Letter
