@@ -41,6 +41,7 @@ func siteOf(t *testing.T, c *cast.Cast, change ...func(*Config)) *testSite {
 	if err != nil {
 		t.Fatal(err)
 	}
+	instrument(site)
 	return &testSite{Cast: c, Site: site, t: t, log: log}
 }
 
