@@ -105,7 +105,7 @@ func (s *Site) newClient(c *fiber.Ctx, by practice.Staff) error {
 	if !by.AddsClients() {
 		return practice.ErrNotAllowed
 	}
-	return c.Render("clients/form", clientForm{Shell: s.shell(c, "Add a client", "clients"), Mine: by.Role() == db.RoleTherapist})
+	return s.show(c, "clients/form", clientForm{Shell: s.shell(c, "Add a client", "clients"), Mine: by.Role() == db.RoleTherapist})
 }
 
 func (s *Site) addClient(c *fiber.Ctx, by practice.Staff) error {
@@ -123,7 +123,7 @@ func (s *Site) editClient(c *fiber.Ctx, by practice.Staff) error {
 	if err != nil {
 		return err
 	}
-	return c.Render("clients/form", clientForm{Shell: s.shell(c, "Edit "+client.ListName(), "clients"), Client: client,
+	return s.show(c, "clients/form", clientForm{Shell: s.shell(c, "Edit "+client.ListName(), "clients"), Client: client,
 		Fields: practice.FieldsOf(client), EmailEffect: emailEffect(client, s.Practice.Now())})
 }
 
@@ -157,7 +157,7 @@ func (s *Site) clientMistakes(c *fiber.Ctx, by practice.Staff, form clientForm, 
 	}
 	form = form.with(wrong)
 	form.Shell = s.shell(c, title, "clients")
-	return c.Status(fiber.StatusUnprocessableEntity).Render("clients/form", form)
+	return s.show(c.Status(fiber.StatusUnprocessableEntity), "clients/form", form)
 }
 
 func clientFields(c *fiber.Ctx) practice.ClientFields {
@@ -200,7 +200,7 @@ func (s *Site) openClient(c *fiber.Ctx, by practice.Staff) error {
 		return err
 	}
 	shell := s.shell(c, details.ListName(), "clients")
-	return c.Render("clients/details", clientDetails{Shell: shell, ClientDetails: details, LetterWords: letterWords, Slug: slug(string(details.State)),
+	return s.show(c, "clients/details", clientDetails{Shell: shell, ClientDetails: details, LetterWords: letterWords, Slug: slug(string(details.State)),
 		Words: shell.stateWords(details.Client, details.State), Invited: details.Invited(s.Practice.Now()), Openings: openings})
 }
 
@@ -226,7 +226,7 @@ func (s *Site) portalAccess(c *fiber.Ctx, by practice.Administrator) error {
 	page := confirmPage{Client: client, Shell: s.shell(c, "Turn off portal access for "+fullName(client)+"?", "clients"),
 		Text:   "They are signed out at once and can't sign in until you turn it on again. A link already mailed stops working, and letters that are still queued don't leave. Completed forms stay.",
 		Action: "/clients/" + client.PublicID + "/portal-access", Button: "Turn off access", Cancel: "Keep it on", Turn: "off"}
-	return c.Render("clients/confirm", page)
+	return s.show(c, "clients/confirm", page)
 }
 
 func (s *Site) turnPortal(c *fiber.Ctx, by practice.Administrator) error {
@@ -271,7 +271,7 @@ func (s *Site) invitationToRevoke(c *fiber.Ctx, by practice.Staff) error {
 	case db.LetterSending:
 		page.Text = "Its letter is on its way and can't be called back, but its link stops working. The forms that were sent stay open, for when you invite again."
 	}
-	return c.Render("clients/confirm", page)
+	return s.show(c, "clients/confirm", page)
 }
 
 func (s *Site) revokeInvitation(c *fiber.Ctx, by practice.Staff) error {
@@ -301,7 +301,7 @@ func (s *Site) formToRevoke(c *fiber.Ctx, by practice.Staff) error {
 	if r.State() == db.FormInProgress {
 		page.Text = client.Name() + " has begun to fill it in; these answers will be out of reach. " + page.Text
 	}
-	return c.Render("clients/confirm", page)
+	return s.show(c, "clients/confirm", page)
 }
 
 func (s *Site) revokeForm(c *fiber.Ctx, by practice.Staff) error {

@@ -97,7 +97,7 @@ func (s *Site) completedForm(c *fiber.Ctx, by practice.Staff) error {
 	if err != nil {
 		return err
 	}
-	return c.Render("form_requests/page", completedPage{Shell: s.shell(c, f.Paper.Title+": "+f.Client.ListName(), "clients"), Form: f,
+	return s.show(c, "form_requests/page", completedPage{Shell: s.shell(c, f.Paper.Title+": "+f.Client.ListName(), "clients"), Form: f,
 		Parts: readingOf(f.FormRequest, true), Path: "/form-requests/" + f.PublicID})
 }
 

@@ -17,7 +17,7 @@ type importPage struct {
 }
 
 func (s *Site) importPage(c *fiber.Ctx, _ practice.Administrator) error {
-	return c.Render("imports/upload", importPage{Shell: s.organization(c, "Import clients", "import")})
+	return s.show(c, "imports/upload", importPage{Shell: s.organization(c, "Import clients", "import")})
 }
 
 // keepImport takes the file and goes on to look at it.
@@ -29,7 +29,7 @@ func (s *Site) keepImport(c *fiber.Ctx, by practice.Administrator) error {
 			return err
 		}
 		page.Shell = s.organization(c, "Import clients", "import")
-		return c.Status(fiber.StatusUnprocessableEntity).Render("imports/upload", page)
+		return s.show(c.Status(fiber.StatusUnprocessableEntity), "imports/upload", page)
 	}
 	return s.seeOther(c, "/organization/import/"+id)
 }
@@ -160,7 +160,7 @@ func (s *Site) showImport(c *fiber.Ctx, i practice.Import, choices practice.Impo
 			page.Pages = newPages(number, len(rows), func(number int) string { return address(g.key, number) })
 		}
 	}
-	return c.Render("imports/check", page)
+	return s.show(c, "imports/check", page)
 }
 
 // applyImport imports all rows or the good ones, or forgets the file.

@@ -58,12 +58,12 @@ func (s *Site) choosePasswordPage(c *fiber.Ctx) error {
 func (s *Site) showLink(c *fiber.Ctx, link practice.Link, wrong practice.Invalid) error {
 	if link.State != practice.LinkLive {
 		c.Status(fiber.StatusGone)
-		return c.Render("link/over", choosePasswordPage{Shell: s.shell(c, "This link doesn't work", ""), Link: link})
+		return s.show(c, "link/over", choosePasswordPage{Shell: s.shell(c, "This link doesn't work", ""), Link: link})
 	}
 	if wrong != nil {
 		c.Status(fiber.StatusUnprocessableEntity)
 	}
-	return c.Render("link/choose_password", choosePasswordPage{s.shell(c, choosePasswordTitles[link.Purpose], ""), link, wrong})
+	return s.show(c, "link/choose_password", choosePasswordPage{s.shell(c, choosePasswordTitles[link.Purpose], ""), link, wrong})
 }
 
 func (s *Site) choosePassword(c *fiber.Ctx) error {
@@ -107,7 +107,7 @@ type forgottenPasswordPage struct {
 }
 
 func (s *Site) forgottenPasswordPage(c *fiber.Ctx) error {
-	return c.Render("link/forgotten_password", forgottenPasswordPage{Shell: s.shell(c, "Forgotten password", ""), Held: s.MailHeld() != ""})
+	return s.show(c, "link/forgotten_password", forgottenPasswordPage{Shell: s.shell(c, "Forgotten password", ""), Held: s.MailHeld() != ""})
 }
 
 func (s *Site) forgottenPassword(c *fiber.Ctx) error {
@@ -117,7 +117,7 @@ func (s *Site) forgottenPassword(c *fiber.Ctx) error {
 			return err
 		}
 		page.Shell = s.shell(c, "Forgotten password", "")
-		return c.Status(fiber.StatusUnprocessableEntity).Render("link/forgotten_password", page)
+		return s.show(c.Status(fiber.StatusUnprocessableEntity), "link/forgotten_password", page)
 	}
 	s.notify(c, "forgotten password")
 	return s.seeOther(c, "/sign-in")

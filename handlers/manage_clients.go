@@ -103,7 +103,7 @@ func (s *Site) selectClients(c *fiber.Ctx, by practice.Administrator) error {
 		}
 		return s.seeOther(c, draftPath(id))
 	case partly(c):
-		return c.Render("organization/_selection", manageClientsPage{Selection: selection})
+		return s.show(c, "organization/_selection", manageClientsPage{Selection: selection})
 	}
 	if to := c.FormValue("to"); local(to) {
 		return s.seeOther(c, to)

@@ -26,7 +26,7 @@ func (s *Site) showSettings(c *fiber.Ctx, fields practice.OrganizationFields, wr
 	if len(wrong) > 0 {
 		c.Status(fiber.StatusUnprocessableEntity)
 	}
-	return c.Render("organization/settings", settingsPage{s.organization(c, "Settings", "settings"), fields, timeZones, wrong})
+	return s.show(c, "organization/settings", settingsPage{s.organization(c, "Settings", "settings"), fields, timeZones, wrong})
 }
 
 func (s *Site) saveSettings(c *fiber.Ctx, by practice.Administrator) error {
@@ -73,7 +73,7 @@ func (s *Site) showPortalSettings(c *fiber.Ctx, fields practice.PortalFields, wr
 	if len(wrong) > 0 {
 		c.Status(fiber.StatusUnprocessableEntity)
 	}
-	return c.Render("organization/client_portal", portalSettingsPage{s.organization(c, "Client Portal", "client-portal"), fields, wrong})
+	return s.show(c, "organization/client_portal", portalSettingsPage{s.organization(c, "Client Portal", "client-portal"), fields, wrong})
 }
 
 func (s *Site) savePortalSettings(c *fiber.Ctx, by practice.Administrator) error {

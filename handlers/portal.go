@@ -51,7 +51,7 @@ func (s *Site) portal(c *fiber.Ctx, by practice.Client) error {
 	if portal.Concern {
 		page.Crisis = paragraphs(o.CrisisText)
 	}
-	return c.Render("portal/home", page)
+	return s.show(c, "portal/home", page)
 }
 
 // Total is how many forms there are.
@@ -144,7 +144,7 @@ func (s *Site) form(c *fiber.Ctx, by practice.Client) error {
 		return err
 	}
 	if !r.Open() {
-		return c.Render("portal/read", readPage{Shell: s.shell(c, r.Paper.Title, "portal"), Request: r, Parts: readingOf(r, false)})
+		return s.show(c, "portal/read", readPage{Shell: s.shell(c, r.Paper.Title, "portal"), Request: r, Parts: readingOf(r, false)})
 	}
 	return s.formPage(c, r, fiber.StatusOK)
 }
@@ -169,7 +169,7 @@ func (s *Site) formPage(c *fiber.Ctx, r practice.FormRequest, status int) error 
 			return err
 		}
 	}
-	return c.Status(status).Render("portal/form", page)
+	return s.show(c.Status(status), "portal/form", page)
 }
 
 func (s Shell) statusOf(r practice.FormRequest) savedStatus {
@@ -309,7 +309,7 @@ func (s *Site) savedPart(c *fiber.Ctx, r practice.FormRequest, input func(string
 	if r.Unsaved {
 		c.Status(fiber.StatusUnprocessableEntity)
 	}
-	return c.Render("portal/_saved", part)
+	return s.show(c, "portal/_saved", part)
 }
 
 func (s *Site) submitForm(c *fiber.Ctx, by practice.Client, input func(string) []string) error {
@@ -350,5 +350,5 @@ func (s *Site) thankYou(c *fiber.Ctx, by practice.Client) error {
 	if done[i].Concern {
 		page.Crisis = paragraphs(portal.Organization.CrisisText)
 	}
-	return c.Render("portal/thank_you", page)
+	return s.show(c, "portal/thank_you", page)
 }

@@ -10,6 +10,7 @@ import (
 	"anteroom/static"
 
 	"github.com/gofiber/fiber/v2"
+	"github.com/valyala/bytebufferpool"
 )
 
 // Shell is what the frame round every page needs; each page's data embeds it.
@@ -127,12 +128,25 @@ func partly(c *fiber.Ctx) bool { return c.Get("HX-Request") != "" }
 // polls tells that a page asked by itself, not a person.
 func polls(c *fiber.Ctx) bool { return c.Get("HX-Trigger-Name") == "poll" || c.Query("poll") != "" }
 
+// show answers with a template, whole or not at all. Fiber's own Render makes a list of its mounted apps at the first call,
+// which is a race among the first requests.
+func (s *Site) show(c *fiber.Ctx, name string, data any) error {
+	page := bytebufferpool.Get()
+	defer bytebufferpool.Put(page)
+	if err := s.engine.Render(page, name, data); err != nil {
+		return fmt.Errorf("show %s: %w", name, err)
+	}
+	c.Set(fiber.HeaderContentType, fiber.MIMETextHTMLCharsetUTF8)
+	c.Response().SetBody(page.B)
+	return nil
+}
+
 // render answers with a page, or with the fragment of it that was asked for.
 func (s *Site) render(c *fiber.Ctx, page, fragment string, data any) error {
 	if partly(c) && fragment != "" {
-		return c.Render(fragment, data)
+		return s.show(c, fragment, data)
 	}
-	return c.Render(page, data)
+	return s.show(c, page, data)
 }
 
 // seeOther sends the browser on to another page after a write.

@@ -41,7 +41,7 @@ func (s *Site) setUpPage(c *fiber.Ctx) error {
 	if ready {
 		return practice.ErrNotFound
 	}
-	return c.Render("set_up/page", setUpPage{Shell: s.shell(c, "Set up your practice", ""), Zones: timeZones})
+	return s.show(c, "set_up/page", setUpPage{Shell: s.shell(c, "Set up your practice", ""), Zones: timeZones})
 }
 
 func (s *Site) setUp(c *fiber.Ctx) error {
@@ -59,7 +59,7 @@ func (s *Site) setUp(c *fiber.Ctx) error {
 		}
 		page.Administrator.Password = ""
 		page.Shell = s.shell(c, "Set up your practice", "")
-		return c.Status(fiber.StatusUnprocessableEntity).Render("set_up/page", page)
+		return s.show(c.Status(fiber.StatusUnprocessableEntity), "set_up/page", page)
 	}
 	s.cookie.set(c, sessionCookie, session, 0)
 	s.notify(c, "set up")

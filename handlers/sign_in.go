@@ -20,7 +20,7 @@ func (s *Site) signInPage(c *fiber.Ctx) error {
 	if !actor(c).Nobody() {
 		return s.home(c)
 	}
-	return c.Render("session/sign_in", signInPage{Shell: s.shell(c, "Sign in", ""), Next: c.Query("next")})
+	return s.show(c, "session/sign_in", signInPage{Shell: s.shell(c, "Sign in", ""), Next: c.Query("next")})
 }
 
 func (s *Site) signIn(c *fiber.Ctx) error {
@@ -31,7 +31,7 @@ func (s *Site) signIn(c *fiber.Ctx) error {
 			return err
 		}
 		page.Shell = s.shell(c, "Sign in", "")
-		return c.Status(fiber.StatusUnprocessableEntity).Render("session/sign_in", page)
+		return s.show(c.Status(fiber.StatusUnprocessableEntity), "session/sign_in", page)
 	}
 	s.cookie.set(c, sessionCookie, token, 0)
 	if local(page.Next) {

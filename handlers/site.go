@@ -37,6 +37,7 @@ type Site struct {
 	Config
 	app    *fiber.App
 	cookie cookies
+	engine *html.Engine
 }
 
 // maxBody is the largest request body, in bytes: the largest file to import, and what a form puts round it.
@@ -48,13 +49,12 @@ func New(config Config) (*Site, error) {
 	if config.MailHeld == nil {
 		s.MailHeld = func() string { return "" }
 	}
-	engine := html.NewFileSystem(http.FS(views.Files), ".html")
-	engine.AddFuncMap(s.templateFuncs())
-	if err := engine.Load(); err != nil {
-		return nil, err // fiber.New would only log it
+	s.engine = html.NewFileSystem(http.FS(views.Files), ".html")
+	s.engine.AddFuncMap(s.templateFuncs())
+	if err := s.engine.Load(); err != nil {
+		return nil, err
 	}
 	s.app = fiber.New(fiber.Config{
-		Views:                 engine,
 		Immutable:             true, // else what a request said turns into what another says
 		BodyLimit:             maxBody,
 		ReadBufferSize:        16 << 10,
@@ -209,7 +209,7 @@ func (s *Site) problem(c *fiber.Ctx, err error) error {
 		// What asked was a part of a page: the sentence goes where that page says its problems.
 		c.Set("HX-Retarget", "#problem")
 		c.Set("HX-Reswap", "innerHTML")
-		return c.Render("shell/_problem", page)
+		return s.show(c, "shell/_problem", page)
 	}
-	return c.Render("shell/problem", page)
+	return s.show(c, "shell/problem", page)
 }

@@ -70,7 +70,7 @@ func (s *Site) allStaff(c *fiber.Ctx, by practice.Administrator) error {
 	if err != nil {
 		return err
 	}
-	return c.Render("staff/list", staffPage{s.organization(c, "Staff", "staff"), all})
+	return s.show(c, "staff/list", staffPage{s.organization(c, "Staff", "staff"), all})
 }
 
 type newStaffPage struct {
@@ -82,7 +82,7 @@ type newStaffPage struct {
 }
 
 func (s *Site) newStaffPage(c *fiber.Ctx, _ practice.Administrator) error {
-	return c.Render("staff/new", newStaffPage{Shell: s.organization(c, "Add a staff member", "staff"),
+	return s.show(c, "staff/new", newStaffPage{Shell: s.organization(c, "Add a staff member", "staff"),
 		Roles: roleChoices(""), Permissions: permissionChoices(nil)})
 }
 
@@ -102,7 +102,7 @@ func (s *Site) addStaff(c *fiber.Ctx, by practice.Administrator) error {
 		if err != nil {
 			return err
 		}
-		return c.Status(fiber.StatusUnprocessableEntity).Render("staff/new", newStaffPage{s.organization(c, "Add a staff member", "staff"),
+		return s.show(c.Status(fiber.StatusUnprocessableEntity), "staff/new", newStaffPage{s.organization(c, "Add a staff member", "staff"),
 			e.Name, e.Email, roleChoices(e.Role), permissionChoices(e.Permissions), wrong})
 	}
 	s.notify(c, "staff added")
@@ -144,7 +144,7 @@ func (s *Site) showStaffMember(c *fiber.Ctx, by practice.Administrator, typed *p
 		c.Status(fiber.StatusUnprocessableEntity)
 		page.Problem = wrong["resend"] + wrong["disable"]
 	}
-	return c.Render("staff/page", page)
+	return s.show(c, "staff/page", page)
 }
 
 func (s *Site) changeStaff(c *fiber.Ctx, by practice.Administrator) error {
@@ -166,7 +166,7 @@ func (s *Site) disableStaffPage(c *fiber.Ctx, by practice.Administrator) error {
 	if err != nil {
 		return err
 	}
-	return c.Render("staff/disable", disableStaffPage{s.organization(c, "Disable "+d.Name+"?", "staff"), d})
+	return s.show(c, "staff/disable", disableStaffPage{s.organization(c, "Disable "+d.Name+"?", "staff"), d})
 }
 
 func (s *Site) disableStaff(c *fiber.Ctx, by practice.Administrator) error {

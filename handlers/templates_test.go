@@ -11,8 +11,6 @@ import (
 	"sync"
 	"testing"
 	"text/template/parse"
-
-	"github.com/gofiber/template/html/v2"
 )
 
 // executed notes which templates the tests of this package executed, nested ones too.
@@ -45,9 +43,8 @@ func neverExecuted() (missed []string) {
 
 // instrument has every template of a site note that it was executed.
 func instrument(s *Site) {
-	engine := s.app.Config().Views.(*html.Engine)
 	seen := func(name string) string { executed.Store(name, true); return "" }
-	for _, t := range engine.Templates.Templates() {
+	for _, t := range s.engine.Templates.Templates() {
 		if t.Tree == nil || t.Name() == "" {
 			continue
 		}
