@@ -65,7 +65,7 @@ type server struct {
 	t      *testing.T
 	cmd    *exec.Cmd
 	url    string
-	said   []string // what it printed up to its address
+	said   *syncBuffer // what it printed
 	log    *syncBuffer
 	exited chan error
 }
@@ -79,7 +79,7 @@ func start(t *testing.T, env []string, args ...string) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &server{t: t, cmd: exec.Command(path, args...), log: &syncBuffer{}, exited: make(chan error, 1)}
+	s := &server{t: t, cmd: exec.Command(path, args...), said: &syncBuffer{}, log: &syncBuffer{}, exited: make(chan error, 1)}
 	s.cmd.Env = append(slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "ANTEROOM_") }),
 		append([]string{"ANTEROOM_ADDR=127.0.0.1:0", "TMPDIR=" + t.TempDir()}, env...)...)
 	s.cmd.Stderr = s.log
@@ -101,23 +101,21 @@ func start(t *testing.T, env []string, args ...string) *server {
 			t.Logf("the server's last words:\n%s", s.log.tail(40))
 		}
 	})
-	ready, everything := make(chan struct{}), bufio.NewScanner(r)
+	ready := make(chan string, 1)
 	go func() {
 		defer r.Close()
-		for everything.Scan() {
-			line := everything.Text()
-			if s.url == "" {
-				s.said = append(s.said, line)
-				if s.url = servesAt.FindString(line); s.url != "" {
-					close(ready)
+		for lines := bufio.NewScanner(r); lines.Scan(); {
+			fmt.Fprintln(s.said, lines.Text())
+			if url := servesAt.FindString(lines.Text()); url != "" {
+				select {
+				case ready <- url:
+				default: // said again
 				}
-				continue
 			}
-			fmt.Fprintln(s.log, line)
 		}
 	}()
 	select {
-	case <-ready:
+	case s.url = <-ready:
 	case err := <-s.exited:
 		t.Fatalf("the program ended: %v\n%s", err, s.log.tail(40))
 	case <-time.After(patience):
@@ -125,6 +123,18 @@ func start(t *testing.T, env []string, args ...string) *server {
 		t.Fatal("the program never said its address")
 	}
 	return s
+}
+
+// says waits until the program has printed what matches, and returns its groups.
+func (s *server) says(pattern string) []string {
+	s.t.Helper()
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(15 * time.Millisecond) {
+		if found := regexp.MustCompile(pattern).FindStringSubmatch(s.said.String()); found != nil {
+			return found
+		}
+	}
+	s.t.Fatalf("the program never said %s, only:\n%s", pattern, s.said)
+	return nil
 }
 
 // stop ends the program by a signal and waits until it is gone.
@@ -210,7 +220,9 @@ type person struct {
 	name   string
 	site   string
 	screen screen
+	script bool // JavaScript runs
 	ctx    context.Context
+	part   string // what find looks in: a selector
 
 	mu      sync.Mutex
 	faults  []string
@@ -221,7 +233,7 @@ type person struct {
 // comes opens a browser window for somebody.
 func comes(t *testing.T, browser context.Context, site, name string, holds screen, options ...func(*person)) *person {
 	t.Helper()
-	p := &person{t: t, name: name, site: site, screen: holds}
+	p := &person{t: t, name: name, site: site, screen: holds, script: true, part: "html"}
 	var cancel context.CancelFunc
 	p.ctx, cancel = chromedp.NewContext(browser, chromedp.WithNewBrowserContext(), chromedp.WithListener(p.listen))
 	t.Cleanup(cancel)
@@ -246,7 +258,13 @@ func comes(t *testing.T, browser context.Context, site, name string, holds scree
 
 // withoutScript turns JavaScript off in a person's browser.
 func withoutScript(p *person) {
-	p.must(call(p, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true}))
+	p.script = false
+	p.runsScript(false)
+}
+
+func (p *person) runsScript(on bool) {
+	p.t.Helper()
+	p.must(call(p, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: !on}))
 }
 
 func (p *person) listen(event any) {
@@ -301,9 +319,28 @@ func (p *person) must(err error) {
 	}
 }
 
+// ask gives the browser a command, and some time to obey it.
+func ask[P, R any](p *person, command cdp.Command[P, R], params P) (R, error) {
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	defer cancel()
+	return chromedp.Call(ctx, command, params)
+}
+
 func call[P, R any](p *person, command cdp.Command[P, R], params P) error {
-	_, err := chromedp.Call(p.ctx, command, params)
+	_, err := ask(p, command, params)
 	return err
+}
+
+func perform[T any](p *person, action chromedp.Action[T]) (T, error) {
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	defer cancel()
+	return chromedp.Run(ctx, action)
+}
+
+func act(p *person, steps ...chromedp.Action[chromedp.Void]) error {
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	defer cancel()
+	return chromedp.Do(ctx, steps...)
 }
 
 // dress makes the page look as on a screen, in a colour scheme, with nothing moving.
@@ -337,12 +374,12 @@ func (p *person) opens(address string) {
 	if strings.HasPrefix(address, "/") {
 		address = p.site + address
 	}
-	p.must(chromedp.Do(p.ctx, chromedp.Navigate(address)))
+	p.must(act(p, chromedp.Navigate(address)))
 }
 
 // where is the page's path.
 func (p *person) where() string {
-	path, _ := chromedp.Run(p.ctx, chromedp.Evaluate[string](`location.pathname`))
+	path, _ := perform(p, chromedp.Evaluate[string](`location.pathname`))
 	return path
 }
 
@@ -351,14 +388,14 @@ func (p *person) at(pattern string) {
 	p.t.Helper()
 	path := regexp.MustCompile("^" + pattern + "$")
 	p.until("a page at "+pattern, func() (bool, error) {
-		here, err := chromedp.Run(p.ctx, chromedp.Evaluate[string](`document.readyState == 'complete' ? location.pathname : ''`))
+		here, err := perform(p, chromedp.Evaluate[string](`document.readyState == 'complete' ? location.pathname : ''`))
 		return path.MatchString(here), err
 	})
 }
 
 // text is what the page says.
 func (p *person) text() string {
-	text, _ := chromedp.Run(p.ctx, chromedp.Evaluate[string](`document.body.innerText`))
+	text, _ := perform(p, chromedp.Evaluate[string](`document.body.innerText`))
 	return text
 }
 
@@ -379,18 +416,21 @@ func (p *person) seesNot(text string) {
 // evaluate runs an expression in the page.
 func evaluate[T any](p *person, expression string) T {
 	p.t.Helper()
-	v, err := chromedp.Run(p.ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
+	v, err := perform(p, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
 	p.must(err)
 	return v
 }
 
 // find returns all of a role and an accessible name.
 func (p *person) find(role, name string) ([]cdp.BackendNodeID, error) {
-	document, err := chromedp.Run(p.ctx, chromedp.Evaluate[*runtime.RemoteObject](`document`))
+	part, err := perform(p, chromedp.Evaluate[*runtime.RemoteObject](fmt.Sprintf(`document.querySelector(%q)`, p.part)))
 	if err != nil {
 		return nil, err
 	}
-	found, err := chromedp.Call(p.ctx, accessibility.QueryAXTree, accessibility.QueryAXTreeParams{ObjectID: document.ObjectID, Role: role, AccessibleName: name})
+	if part.ObjectID == "" {
+		return nil, fmt.Errorf("no %s", p.part)
+	}
+	found, err := ask(p, accessibility.QueryAXTree, accessibility.QueryAXTreeParams{ObjectID: part.ObjectID, Role: role, AccessibleName: name})
 	if err != nil {
 		return nil, err
 	}
@@ -401,6 +441,37 @@ func (p *person) find(role, name string) ([]cdp.BackendNodeID, error) {
 		}
 	}
 	return ids, nil
+}
+
+// in looks for things in a part of the page only.
+func (p *person) in(part string, then func()) {
+	p.t.Helper()
+	defer func(whole string) { p.part = whole }(p.part)
+	p.part = part
+	then()
+}
+
+// answers picks a choice of the question whose words these are part of.
+func (p *person) answers(question, choice string) {
+	p.t.Helper()
+	p.until(fmt.Sprintf("the question %q", question), func() (bool, error) {
+		return perform(p, chromedp.Evaluate[bool](fmt.Sprintf(`(words => {
+			const found = [...document.querySelectorAll('fieldset')].filter(f => f.querySelector('legend').textContent.includes(words))
+			return found.length == 1 && found[0].id != ''
+		})(%q)`, question)))
+	})
+	id := evaluate[string](p, fmt.Sprintf(`[...document.querySelectorAll('fieldset')].find(f => f.querySelector('legend').textContent.includes(%q)).id`, question))
+	p.in("#"+id, func() {
+		for _, role := range []string{"radio", "checkbox"} {
+			ids, err := p.find(role, choice)
+			p.must(err)
+			if len(ids) == 1 {
+				p.clicksOn(ids[0])
+				return
+			}
+		}
+		p.t.Fatalf("%s: %q offers no %q", p.name, question, choice)
+	})
 }
 
 // one waits for the one thing of that role and name.
@@ -443,13 +514,13 @@ func (p *person) clicks(role, name string) {
 func (p *person) clicksOn(id cdp.BackendNodeID) {
 	p.t.Helper()
 	p.must(call(p, dom.ScrollIntoViewIfNeeded, dom.ScrollIntoViewIfNeededParams{BackendNodeID: id}))
-	quads, err := chromedp.Call(p.ctx, dom.GetContentQuads, dom.GetContentQuadsParams{BackendNodeID: id})
+	quads, err := ask(p, dom.GetContentQuads, dom.GetContentQuadsParams{BackendNodeID: id})
 	p.must(err)
 	if len(quads.Quads) == 0 {
 		p.t.Fatalf("%s: nothing to click on", p.name)
 	}
 	q := quads.Quads[0]
-	p.must(chromedp.Do(p.ctx, chromedp.MouseClickXY((q[0]+q[4])/2, (q[1]+q[5])/2)))
+	p.must(act(p, chromedp.MouseClickXY((q[0]+q[4])/2, (q[1]+q[5])/2)))
 }
 
 // fills replaces what a field says.
@@ -473,9 +544,9 @@ func (p *person) fillsA(role, label, text string) {
 // value is what a field says.
 func (p *person) value(role, label string) string {
 	p.t.Helper()
-	object, err := chromedp.Call(p.ctx, dom.ResolveNode, dom.ResolveNodeParams{BackendNodeID: p.one(role, label)})
+	object, err := ask(p, dom.ResolveNode, dom.ResolveNodeParams{BackendNodeID: p.one(role, label)})
 	p.must(err)
-	got, err := chromedp.Call(p.ctx, runtime.CallFunctionOn, runtime.CallFunctionOnParams{ObjectID: object.Object.ObjectID,
+	got, err := ask(p, runtime.CallFunctionOn, runtime.CallFunctionOnParams{ObjectID: object.Object.ObjectID,
 		FunctionDeclaration: `function() { return this.type == 'checkbox' || this.type == 'radio' ? String(this.checked) : this.value }`})
 	p.must(err)
 	var v string
@@ -486,10 +557,10 @@ func (p *person) value(role, label string) string {
 // chooses picks an option of a list by its words.
 func (p *person) chooses(label, option string) {
 	p.t.Helper()
-	object, err := chromedp.Call(p.ctx, dom.ResolveNode, dom.ResolveNodeParams{BackendNodeID: p.one("combobox", label)})
+	object, err := ask(p, dom.ResolveNode, dom.ResolveNodeParams{BackendNodeID: p.one("combobox", label)})
 	p.must(err)
 	argument, _ := json.Marshal(option)
-	got, err := chromedp.Call(p.ctx, runtime.CallFunctionOn, runtime.CallFunctionOnParams{ObjectID: object.Object.ObjectID,
+	got, err := ask(p, runtime.CallFunctionOn, runtime.CallFunctionOnParams{ObjectID: object.Object.ObjectID,
 		FunctionDeclaration: `function(words) {
 			const option = [...this.options].find(o => o.text.trim() == words)
 			if (!option) return false
@@ -503,16 +574,47 @@ func (p *person) chooses(label, option string) {
 	}
 }
 
-// uploads gives a file to the field for one.
-func (p *person) uploads(label, file string) {
+// names are the accessible names of everything of a role in a part of the page.
+func (p *person) names(role, part string) []string {
 	p.t.Helper()
-	p.must(call(p, dom.SetFileInputFiles, dom.SetFileInputFilesParams{Files: []string{file}, BackendNodeID: p.one("button", label)}))
+	var names []string
+	for i := range evaluate[int](p, fmt.Sprintf(`document.querySelectorAll(%q).length`, part)) {
+		object, err := perform(p, chromedp.Evaluate[*runtime.RemoteObject](fmt.Sprintf(`document.querySelectorAll(%q)[%d]`, part, i)))
+		p.must(err)
+		found, err := ask(p, accessibility.QueryAXTree, accessibility.QueryAXTreeParams{ObjectID: object.ObjectID, Role: role})
+		p.must(err)
+		for _, node := range found.Nodes {
+			if node.Ignored || node.Name == nil {
+				continue
+			}
+			var name string
+			p.must(json.Unmarshal(node.Name.Value, &name))
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// ticks makes a checkbox ticked, or not.
+func (p *person) ticks(label string, ticked bool) {
+	p.t.Helper()
+	if p.value("checkbox", label) != fmt.Sprint(ticked) {
+		p.clicks("checkbox", label)
+	}
+}
+
+// uploads chooses a file in the page's field for one.
+func (p *person) uploads(file string) {
+	p.t.Helper()
+	field, err := perform(p, chromedp.Evaluate[*runtime.RemoteObject](`document.querySelector('input[type=file]')`))
+	p.must(err)
+	p.must(call(p, dom.SetFileInputFiles, dom.SetFileInputFilesParams{Files: []string{file}, ObjectID: field.ObjectID}))
 }
 
 // presses presses keys one after another.
 func (p *person) presses(keys string) {
 	p.t.Helper()
-	p.must(chromedp.Do(p.ctx, chromedp.KeyEvent(keys)))
+	p.must(act(p, chromedp.KeyEvent(keys)))
 }
 
 // tabsTo presses Tab until the focus is on what has that name; the focus must be visible there.
@@ -536,9 +638,9 @@ func (p *person) tabsTo(name string) {
 // focused is the accessible name of what has the focus.
 func (p *person) focused() string {
 	p.t.Helper()
-	object, err := chromedp.Run(p.ctx, chromedp.Evaluate[*runtime.RemoteObject](`document.activeElement`))
+	object, err := perform(p, chromedp.Evaluate[*runtime.RemoteObject](`document.activeElement`))
 	p.must(err)
-	tree, err := chromedp.Call(p.ctx, accessibility.GetPartialAXTree, accessibility.GetPartialAXTreeParams{ObjectID: object.ObjectID, FetchRelatives: new(false)})
+	tree, err := ask(p, accessibility.GetPartialAXTree, accessibility.GetPartialAXTreeParams{ObjectID: object.ObjectID, FetchRelatives: new(false)})
 	p.must(err)
 	var name string
 	if len(tree.Nodes) > 0 && tree.Nodes[0].Name != nil {
@@ -577,6 +679,10 @@ const runAxe = `axe.run(document, {resultTypes: ['violations'], iframes: false})
 // ANTEROOM_SCREENSHOTS it also keeps pictures of it, of those screens that are named.
 func (p *person) inspects(screenName string) {
 	p.t.Helper()
+	if !p.script { // axe waits for itself; the page's own script was passed over already
+		p.runsScript(true)
+		defer p.runsScript(false)
+	}
 	evaluate[chromedp.Void](p, `scrollTo(0, 0)`)
 	for _, s := range []screen{phone, desktop} {
 		for _, scheme := range []string{"light", "dark"} {
@@ -605,14 +711,14 @@ func (p *person) picture(name string) {
 		return
 	}
 	p.must(os.MkdirAll(folder, 0o755))
-	png, err := chromedp.Run(p.ctx, chromedp.CaptureScreenshot())
+	png, err := perform(p, chromedp.CaptureScreenshot())
 	p.must(err)
 	p.must(os.WriteFile(filepath.Join(folder, name+".png"), png, 0o644))
 }
 
 // keepLastLook saves what the person saw last, after a failure.
 func (p *person) keepLastLook() {
-	png, err := chromedp.Run(p.ctx, chromedp.CaptureScreenshot())
+	png, err := perform(p, chromedp.CaptureScreenshot())
 	if err != nil {
 		return
 	}

@@ -1,11 +1,21 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
 	"testing"
+
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 )
 
 // maxFirstVisit is what a first visit may cost over the wire, in bytes.
 const maxFirstVisit = 60_000
+
+// password is everybody's who chooses one.
+const password = "a quiet place to wait"
 
 func TestStoryFirstVisit(t *testing.T) {
 	browser := chromium(t)
@@ -15,18 +25,334 @@ func TestStoryFirstVisit(t *testing.T) {
 	visitor.at("/sign-in")
 	if n := visitor.received(); n == 0 || n > maxFirstVisit {
 		t.Errorf("a first visit costs %d bytes", n)
-	} else {
-		t.Logf("a first visit costs %d bytes", n)
 	}
 	visitor.inspects("sign-in")
-	visitor.expect("422")
-	visitor.fills("Email", "nobody@example.example")
-	visitor.fills("Password", "not the password")
-	visitor.clicks("button", "Sign in")
+	visitor.expect("status of 422")
+	visitor.signsIn("nobody@mail.example", password)
 	visitor.sees("don't match")
 	visitor.inspects("sign-in-refused")
-	visitor.expect("404")
+	visitor.expect("status of 404")
 	visitor.opens("/nowhere")
 	visitor.sees("Page not found")
 	visitor.inspects("not-found")
+	visitor.opens("/forgotten-password")
+	visitor.inspects("forgotten-password")
+}
+
+// A practice begins: set-up, then every page of Organization while it is still empty.
+func TestStorySetUp(t *testing.T) {
+	browser := chromium(t)
+	site := start(t, []string{"ANTEROOM_DATA=" + t.TempDir()}, "serve")
+	code := site.says(`with the code (\S+)`)[1]
+	olga := comes(t, browser, site.url, "Olga", desktop)
+	olga.opens("/")
+	olga.at("/set-up")
+	olga.inspects("set-up")
+	olga.setsUp(code)
+	olga.sees("No clients yet")
+	olga.inspects("clients-none")
+	olga.clicks("link", "Organization")
+	for _, page := range []string{"Client Portal", "Staff", "Import", "Settings"} {
+		olga.in(".side", func() { olga.clicks("link", page) })
+		olga.at("/organization/.*" + strings.ToLower(strings.ReplaceAll(page, " ", "-")) + ".*")
+		olga.inspects("organization-" + strings.ToLower(page))
+	}
+}
+
+func (p *person) setsUp(code string) {
+	p.t.Helper()
+	p.opens("/set-up")
+	p.fills("Code", code)
+	p.fills("Practice's name", "Willow Street Counseling")
+	p.fills("Phone", "555-0100")
+	p.fillsA("combobox", "Time zone", "America/New_York")
+	p.fills("Name", "Olga Olson")
+	p.fills("Email", "olga@willow.example")
+	p.fills("Password", password)
+	p.clicks("button", "Set up the practice")
+	p.at("/clients")
+}
+
+func (p *person) signsIn(email, password string) {
+	p.t.Helper()
+	if p.where() != "/sign-in" {
+		p.opens("/sign-in")
+	}
+	p.fills("Email", email)
+	p.fills("Password", password)
+	p.clicks("button", "Sign in")
+}
+
+// signsInAs signs in as the member of the demo's staff with that role.
+func (p *person) signsInAs(role string, site *server) {
+	p.t.Helper()
+	line := site.says(`(?m)^.*` + role + `\b.*?(\S+@\S+)\s+(\S.*)$`)
+	p.signsIn(line[1], strings.TrimSpace(line[2]))
+	p.at("/clients")
+}
+
+// The job: an import, an invitation to two who were found by two searches, and one of them joins, fills in and signs.
+func TestStory(t *testing.T) {
+	browser := chromium(t)
+	site := start(t, nil, "demo")
+	olga := comes(t, browser, site.url, "Olga", desktop)
+	olga.signsInAs("[Aa]dministrator", site)
+	olga.inspects("clients")
+	tellTheStory(t, olga,
+		comes(t, browser, site.url, "reader of the demo's mail", desktop),
+		comes(t, browser, site.url, "Fern", phone))
+}
+
+// The same job in browsers that run no script.
+func TestStoryWithoutScript(t *testing.T) {
+	browser := chromium(t)
+	site := start(t, nil, "demo")
+	olga := comes(t, browser, site.url, "Olga", desktop, withoutScript)
+	olga.signsInAs("[Aa]dministrator", site)
+	tellTheStory(t, olga,
+		comes(t, browser, site.url, "reader of the demo's mail", desktop, withoutScript),
+		comes(t, browser, site.url, "Fern", phone, withoutScript))
+}
+
+func tellTheStory(t *testing.T, olga, mailReader, fern *person) {
+	if runs := evaluate[bool](olga, `typeof htmx != 'undefined'`); runs != olga.script {
+		t.Fatalf("scripts run: %t", runs)
+	}
+	olga.imports("First Name,Last Name,Email,Date of Birth\nFern,Fjord,fern@mail.example,1991-04-03\nGus,Glade,gus@mail.example,1985-12-24\nHope,Hale,,1999-09-09\n")
+	olga.inspects("import-check")
+	olga.clicks("button", "Import 3 clients")
+	olga.sees("imported")
+
+	olga.clicks("link", "Organization")
+	olga.at("/organization/client-portal/settings")
+	olga.in("main", func() { olga.clicks("link", "Manage Clients") })
+	olga.at("/organization/client-portal/clients")
+	olga.inspects("manage-clients")
+	olga.searches("hale hope", "1 client")
+	if !evaluate[bool](olga, `document.querySelector('#found [name=on]').disabled`) {
+		t.Error("a client without an address can be ticked")
+	}
+	olga.searches("fjord fern", "1 client")
+	olga.clicks("checkbox", "Fjord, Fern")
+	if olga.script {
+		olga.sees("1 client selected")
+	}
+	olga.searches("gus@mail", "1 client")
+	olga.sees("1 client selected")
+	olga.clicks("checkbox", "Glade, Gus")
+	if olga.script {
+		olga.sees("2 clients selected")
+		olga.opens("/organization/client-portal/clients")
+		olga.sees("2 clients selected")
+	}
+	olga.inspects("manage-clients-selected")
+	olga.clicks("button", "Invite to Client Portal")
+
+	olga.at("/drafts/[^/]+")
+	olga.sees("2 clients are invited.")
+	if olga.script {
+		olga.clicks("textbox", "Message")
+		olga.presses(kb.End + " ")
+		olga.clicks("button", "{client_preferred_name}")
+		if !strings.Contains(olga.value("textbox", "Message"), "{client_preferred_name}") {
+			t.Error("a click on a placeholder doesn't insert it")
+		}
+	}
+	body := olga.value("textbox", "Message")
+	olga.clicks("button", "Preview Invitation")
+	olga.sees("What Fern Fjord will receive")
+	if olga.script {
+		olga.at("/drafts/[^/]+") // beside what is being written
+		olga.inspects("compose-preview")
+	} else {
+		olga.clicks("link", "Back to message and forms")
+		olga.at("/drafts/[^/]+")
+	}
+	olga.expect("status of 422")
+	olga.in("#compose", func() { olga.fills("Message", "Hello {client_fist_name}") })
+	olga.clicks("button", "Preview Invitation")
+	olga.sees("{client_fist_name}")
+	olga.sees("Please check")
+	olga.inspects("compose-refused")
+	olga.fills("Message", body+"\n\nSee you soon, {client_first_name}.")
+	for _, form := range olga.names("checkbox", ".choice") {
+		if strings.Contains(form, "Questionnaire (GAD-7)") || strings.Contains(form, "Intake Questionnaire") || strings.Contains(form, "Informed Consent") {
+			olga.ticks(form, false)
+		} else if !strings.Contains(form, "Save default") {
+			olga.ticks(form, true)
+		}
+	}
+	olga.inspects("compose")
+	olga.clicks("button", "Preview Invitation")
+	olga.sees("What Fern Fjord will receive")
+	if text := olga.frame("/letter"); !strings.Contains(text, "See you soon, Fern.") {
+		t.Errorf("the preview reads %q", text)
+	}
+	olga.inspects("preview")
+	olga.in("#preview", func() {
+		olga.clicks("link", "Next")
+		olga.sees("What Gus Glade will receive")
+		olga.unfolds("Change this message")
+		olga.fills("Subject", "Gus, your forms")
+		olga.clicks("button", "Change for Gus only")
+		olga.sees("Gus, your forms")
+		olga.clicks("button", "Invite to Client Portal")
+	})
+	olga.at("/drafts/[^/]+/sent")
+	if olga.script {
+		olga.sees("2 letters were accepted by the mail server.") // by itself
+	} else {
+		olga.until("both letters to be accepted", func() (bool, error) {
+			olga.opens(olga.where())
+			return strings.Contains(olga.text(), "2 letters were accepted by the mail server."), nil
+		})
+	}
+	olga.inspects("sent")
+
+	link := mailReader.linkIn("fern@mail.example")
+	fern.joins(link)
+	fern.fillsIn(t)
+
+	olga.opens("/organization/client-portal/clients")
+	olga.searches("fern", "1 client")
+	olga.sees("Active")
+	olga.sees("Needs a look")
+	if !evaluate[bool](olga, `document.querySelector('#found tbody tr').classList.contains('has-account')`) {
+		t.Error("the row of a client with an account is not green")
+	}
+	olga.opens("/clients?q=fern")
+	olga.clicks("link", "Fjord, Fern")
+	olga.at("/clients/[^/]+")
+	olga.sees("Completed")
+	olga.inspects("client-details")
+	olga.clicks("link", "Read Patient Health Questionnaire (PHQ-9)")
+	olga.at("/form-requests/[^/]+")
+	olga.sees("Several days")
+	olga.sees("Needs a look")
+	olga.inspects("completed-form")
+	olga.clicks("button", "Mark as reviewed")
+	olga.sees("reviewed by")
+}
+
+// imports brings a CSV file, up to what would happen to its rows.
+func (p *person) imports(csv string) {
+	p.t.Helper()
+	file := filepath.Join(p.t.TempDir(), "clients.csv")
+	p.must(os.WriteFile(file, []byte(csv), 0o600))
+	p.opens("/organization/import")
+	p.uploads(file)
+	p.clicks("button", "Look at the rows")
+	p.at("/organization/import/[^/]+")
+}
+
+// searches types a search, presses the button where no script watches, and waits for the count.
+func (p *person) searches(query, count string) {
+	p.t.Helper()
+	p.fillsA("searchbox", "Search clients", query)
+	if !p.script {
+		p.clicks("button", "Search")
+	}
+	p.until(count+" for "+query, func() (bool, error) {
+		now, err := perform(p, chromedp.Evaluate[string](`document.querySelector('#count').textContent + '|' + document.querySelector('[type=search]').value`))
+		return now == count+"|"+query, err
+	})
+}
+
+// linkIn finds the letter to an address in the demo's mailbox, and the link in it.
+func (p *person) linkIn(address string) string {
+	p.t.Helper()
+	p.opens("/demo/mailbox?q=" + address)
+	p.inspects("mailbox")
+	p.must(act(p, chromedp.Click(chromedp.CSS("#letters li a"))))
+	p.at("/demo/mailbox/[^/]+")
+	p.inspects("mailbox-letter")
+	link := regexp.MustCompile(`https?://\S+/link/\S+`).FindString(evaluate[string](p, `document.querySelector('pre.mail-text').textContent`))
+	if link == "" {
+		p.t.Fatalf("no link in the letter to %s:\n%s", address, p.text())
+	}
+	return link
+}
+
+// joins follows the link and chooses a password.
+func (p *person) joins(link string) {
+	p.t.Helper()
+	p.opens(link)
+	p.at("/choose-password")
+	p.inspects("join")
+	p.expect("status of 422")
+	p.fills("Password", "password1234")
+	p.clicks("button", "Join Client Portal")
+	p.until("a refusal of a common password", func() (bool, error) {
+		return perform(p, chromedp.Evaluate[bool](`!!document.querySelector('#password-error')`))
+	})
+	p.inspects("join-refused")
+	p.fills("Password", password)
+	p.clicks("button", "Join Client Portal")
+	p.at("/portal")
+	p.inspects("portal")
+}
+
+// fillsIn fills in both forms: one with an answer that worries, one with a signature.
+func (p *person) fillsIn(t *testing.T) {
+	p.t.Helper()
+	p.clicks("link", "Start: Patient Health Questionnaire (PHQ-9)")
+	p.at("/portal/forms/[^/]+")
+	p.inspects("form")
+	for _, question := range []string{"Little interest", "Feeling down", "Trouble falling", "Feeling tired", "Poor appetite", "Feeling bad about", "Trouble concentrating", "Moving or speaking"} {
+		p.answers(question, "Several days")
+	}
+	if p.script {
+		p.sees("8 of ")
+		p.sees("All answers saved")
+		p.seesNot("You don’t have to wait to get help")
+		p.answers("better off dead", "Several days")
+		p.sees("You don’t have to wait to get help") // at once
+		p.opens(p.where())
+		if ticked := evaluate[int](p, `document.querySelectorAll('form input:checked').length`); ticked != 9 {
+			t.Errorf("after a reload %d answers are there", ticked)
+		}
+	} else {
+		p.answers("better off dead", "Several days")
+		p.clicks("button", "Save and finish later")
+		p.at("/portal")
+		p.sees("You don’t have to wait to get help")
+		p.clicks("link", "Continue: Patient Health Questionnaire (PHQ-9)")
+		p.at("/portal/forms/[^/]+")
+	}
+	p.inspects("form-crisis")
+	p.clicks("button", "Submit")
+	p.at("/portal/forms/[^/]+/thank-you")
+	p.sees("What happens next")
+	p.inspects("thank-you")
+
+	p.clicks("link", "Next: Notice of Privacy Practices: Acknowledgement")
+	p.at("/portal/forms/[^/]+")
+	p.clicks("button", "Sign and submit") // too early
+	p.sees("need another look")
+	p.inspects("form-refused")
+	p.answers("offered this practice’s full Notice", "I have been offered this practice’s full Notice of Privacy Practices, or told where I can read it.")
+	p.answers("Who is signing?", "I am the client")
+	p.fills("Your full legal name", "Fern Fjord")
+	p.in("fieldset.signature", func() {
+		for _, consent := range p.names("checkbox", "fieldset.signature") {
+			p.ticks(consent, true)
+		}
+	})
+	p.clicks("button", "Sign and submit")
+	p.at("/portal/forms/[^/]+/thank-you")
+	p.sees("That was everything")
+	p.inspects("thank-you-last")
+	p.clicks("link", "Your forms")
+	p.at("/portal")
+	p.sees("You’re all done")
+	p.inspects("portal-done")
+	p.clicks("link", "Read: Notice of Privacy Practices: Acknowledgement")
+	p.sees("Fern Fjord")
+	p.inspects("form-sent")
+}
+
+// unfolds opens what a summary hides.
+func (p *person) unfolds(summary string) {
+	p.t.Helper()
+	p.clicks("DisclosureTriangle", summary)
 }

@@ -110,6 +110,7 @@ func TestTemplatesKeepTheRules(t *testing.T) {
 		"an inline script or handler":        regexp.MustCompile(`(?i)<script[^>]*>[^<]|<script>|\son[a-z]+\s*=|javascript:`),
 		"hx-on, or script in an hx value":    regexp.MustCompile(`hx-on|["']js:`),
 		"a value inside hx-vals or -headers": regexp.MustCompile(`hx-(?:vals|headers)[^=\s]*=(?:"[^"]*\{\{|'[^']*\{\{)`),
+		"a field that hides its form's own":  regexp.MustCompile(`\sname="(?:form|closest|matches|reportValidity|elements|method|action|submit)"`),
 		"a layout":                           regexp.MustCompile(`\{\{-?\s*embed\b`),
 	}
 	// Of a value in an hx attribute only a whole URL, made in Go, is safe: nothing would escape its parts.
