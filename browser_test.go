@@ -649,10 +649,10 @@ func (p *person) focused() string {
 	return name
 }
 
-// frame waits for a framed page, which lives apart from the rest, and returns what it says.
-func (p *person) frame(address string) (text string) {
+// seesFramed waits until a framed page, which lives apart from the rest, says something.
+func (p *person) seesFramed(address, text string) {
 	p.t.Helper()
-	p.until("a frame of "+address, func() (bool, error) {
+	p.until(fmt.Sprintf("%q in a frame of %s", text, address), func() (bool, error) {
 		targets, err := chromedp.Targets(p.ctx)
 		if err != nil {
 			return false, err
@@ -663,10 +663,11 @@ func (p *person) frame(address string) (text string) {
 		}
 		ctx, cancel := chromedp.NewContext(p.ctx, chromedp.WithTargetID(targets[i].TargetID), chromedp.WithDetachOnCancel())
 		defer cancel()
-		text, err = chromedp.Run(ctx, chromedp.Evaluate[string](`document.readyState == 'complete' ? document.body.innerText : ''`))
-		return text != "", err
+		ctx, cancel = context.WithTimeout(ctx, patience)
+		defer cancel()
+		says, err := chromedp.Run(ctx, chromedp.Evaluate[string](`document.body.innerText`))
+		return strings.Contains(says, text), err
 	})
-	return text
 }
 
 //go:embed testdata/axe/axe.min.js

@@ -185,9 +185,7 @@ func tellTheStory(t *testing.T, olga, mailReader, fern *person) {
 	olga.inspects("compose")
 	olga.clicks("button", "Preview Invitation")
 	olga.sees("What Fern Fjord will receive")
-	if text := olga.frame("/letter"); !strings.Contains(text, "See you soon, Fern.") {
-		t.Errorf("the preview reads %q", text)
-	}
+	olga.seesFramed("/letter", "See you soon, Fern.")
 	olga.inspects("preview")
 	olga.in("#preview", func() {
 		olga.clicks("link", "Next")
@@ -330,7 +328,7 @@ func (p *person) fillsIn(t *testing.T) {
 	p.clicks("button", "Sign and submit") // too early
 	p.sees("need another look")
 	p.inspects("form-refused")
-	p.answers("offered this practice’s full Notice", "I have been offered this practice’s full Notice of Privacy Practices, or told where I can read it.")
+	p.ticks("I have been offered this practice’s full Notice of Privacy Practices, or told where I can read it.", true)
 	p.answers("Who is signing?", "I am the client")
 	p.fills("Your full legal name", "Fern Fjord")
 	p.in("fieldset.signature", func() {
