@@ -27,8 +27,9 @@ demo: build ## build, and serve an invented practice on http://localhost:8080
 check: setup format vet lint modules build test fuzz story ## everything that CI runs, and the set-up it needs
 	@printf '\n== check: all of it passed\n'
 
-bench: build ## measure: search over 100,000 clients, invitations, cold start, memory
-	go test -run '^$$' -bench . -benchtime 1x -timeout 30m ./handlers
+bench: static ## measure: search over 100,000 clients, invitations, cold start, memory
+	$(call step,the program beside its parts, turn by turn)
+	ANTEROOM_PROGRAM=$(CURDIR)/anteroom go test -run '^$$' -bench '^BenchmarkAnteroom$$' -benchtime 1x -timeout 15m .
 
 prove: FUZZTIME = 2m
 prove: fuzz ## what takes too long for every change: fuzz each target for two minutes

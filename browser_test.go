@@ -39,8 +39,11 @@ const patience = 20 * time.Second
 // built is the folder of the binary under test, once it is built.
 var built string
 
-// program is the binary under test, built once.
+// program is the binary under test: the one that ANTEROOM_PROGRAM names, or else built once.
 var program = sync.OnceValues(func() (string, error) {
+	if path := os.Getenv("ANTEROOM_PROGRAM"); path != "" {
+		return path, nil
+	}
 	folder, err := os.MkdirTemp("", "anteroom-story-")
 	if err != nil {
 		return "", err
@@ -62,7 +65,7 @@ func TestMain(m *testing.M) {
 
 // server is the program, running.
 type server struct {
-	t      *testing.T
+	t      testing.TB
 	cmd    *exec.Cmd
 	url    string
 	said   *syncBuffer // what it printed
@@ -73,7 +76,7 @@ type server struct {
 var servesAt = regexp.MustCompile(`https?://localhost:\d+`)
 
 // start runs the program with these arguments on a free port, until the test ends.
-func start(t *testing.T, env []string, args ...string) *server {
+func start(t testing.TB, env []string, args ...string) *server {
 	t.Helper()
 	path, err := program()
 	if err != nil {
