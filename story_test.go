@@ -1,11 +1,17 @@
 package main
 
 import (
+	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
+
+	"anteroom/mail/mailbox"
 
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
@@ -18,6 +24,7 @@ const maxFirstVisit = 60_000
 const password = "a quiet place to wait"
 
 func TestStoryFirstVisit(t *testing.T) {
+	t.Parallel()
 	browser := chromium(t)
 	site := start(t, nil, "demo")
 	visitor := comes(t, browser, site.url, "visitor", phone)
@@ -41,6 +48,7 @@ func TestStoryFirstVisit(t *testing.T) {
 
 // A practice begins: set-up, then every page of Organization while it is still empty.
 func TestStorySetUp(t *testing.T) {
+	t.Parallel()
 	browser := chromium(t)
 	site := start(t, []string{"ANTEROOM_DATA=" + t.TempDir()}, "serve")
 	code := site.says(`with the code (\S+)`)[1]
@@ -93,6 +101,7 @@ func (p *person) signsInAs(role string, site *server) {
 
 // The job: an import, an invitation to two who were found by two searches, and one of them joins, fills in and signs.
 func TestStory(t *testing.T) {
+	t.Parallel()
 	browser := chromium(t)
 	site := start(t, nil, "demo")
 	olga := comes(t, browser, site.url, "Olga", desktop)
@@ -105,6 +114,7 @@ func TestStory(t *testing.T) {
 
 // The same job in browsers that run no script.
 func TestStoryWithoutScript(t *testing.T) {
+	t.Parallel()
 	browser := chromium(t)
 	site := start(t, nil, "demo")
 	olga := comes(t, browser, site.url, "Olga", desktop, withoutScript)
@@ -353,4 +363,99 @@ func (p *person) fillsIn(t *testing.T) {
 func (p *person) unfolds(summary string) {
 	p.t.Helper()
 	p.clicks("DisclosureTriangle", summary)
+}
+
+// The program is killed twice: while letters leave, and after a client typed an answer. Nothing that was said to be done is
+// lost, and a letter that may have arrived twice did so as the same bytes.
+func TestStoryKilled(t *testing.T) {
+	t.Parallel()
+	const clients, beforeTheKill = 40, 5
+	browser := chromium(t)
+	release, arrived := make(chan struct{}), make(chan struct{}, clients)
+	relay, err := mailbox.Open(mailbox.Options{Script: mailbox.Script{Data: func(mailbox.Conn, mailbox.Letter) error {
+		select {
+		case arrived <- struct{}{}:
+		default:
+		}
+		if len(arrived) > beforeTheKill {
+			<-release
+		}
+		return nil
+	}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { relay.Close() })
+	env := []string{"ANTEROOM_DATA=" + t.TempDir(), "ANTEROOM_SMTP_URL=smtp://" + relay.Addr() + "?tls=none", "ANTEROOM_SMTP_FROM=portal@willow.example"}
+	site := start(t, env, "serve")
+	env = append(env, "ANTEROOM_ADDR="+strings.TrimPrefix(strings.Replace(site.url, "localhost", "127.0.0.1", 1), "http://"))
+
+	olga := comes(t, browser, site.url, "Olga", desktop)
+	olga.setsUp(site.says(`with the code (\S+)`)[1])
+	list := "First Name,Last Name,Email\n"
+	for i := range clients {
+		list += fmt.Sprintf("Client,Number%02d,client%02d@mail.example\n", i, i)
+	}
+	olga.imports(list)
+	olga.clicks("button", fmt.Sprintf("Import %d clients", clients))
+	olga.sees("clients were imported.")
+	olga.opens("/organization/client-portal/clients")
+	olga.clicks("button", fmt.Sprintf("Select all %d found", clients))
+	olga.sees(fmt.Sprintf("%d clients selected", clients))
+	olga.clicks("button", "Invite to Client Portal")
+	olga.at("/drafts/[^/]+")
+	olga.ticks("Patient Health Questionnaire (PHQ-9)", true)
+	olga.clicks("button", "Preview Invitation")
+	olga.in("#preview", func() { olga.clicks("button", "Invite to Client Portal") })
+	olga.at("/drafts/[^/]+/sent")
+	sent := olga.where()
+	olga.until("letters at the relay", func() (bool, error) { return len(arrived) > beforeTheKill, nil })
+	olga.opens("about:blank") // a page that polls would complain of the outage
+	site.stop(syscall.SIGKILL)
+	close(release)
+
+	site = start(t, env, "serve")
+	olga.opens(sent)
+	olga.at(sent) // still signed in
+	// What may have arrived is tried again after a while.
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
+	byAddress := map[string][]mailbox.Letter{}
+	for n := clients; len(byAddress) < clients; n++ {
+		letters, err := relay.Wait(ctx, n)
+		clear(byAddress)
+		for _, l := range letters {
+			byAddress[l.EnvelopeTo] = append(byAddress[l.EnvelopeTo], l)
+		}
+		if err != nil {
+			t.Fatalf("letters for %d of %d clients: %v", len(byAddress), clients, err)
+		}
+	}
+	for address, letters := range byAddress {
+		for _, l := range letters {
+			if string(l.Source) != string(letters[0].Source) {
+				t.Errorf("%s received two different letters", address)
+			}
+		}
+	}
+	olga.opens(sent)
+	olga.sees(fmt.Sprintf("%d letters were accepted by the mail server.", clients))
+
+	fern := comes(t, browser, site.url, "Fern", phone)
+	fern.opens(regexp.MustCompile(`https?://\S+/link/\S+`).FindString(byAddress["client00@mail.example"][0].Text))
+	fern.at("/choose-password")
+	fern.fills("Password", password)
+	fern.clicks("button", "Join Client Portal")
+	fern.at("/portal")
+	fern.clicks("link", "Start: Patient Health Questionnaire (PHQ-9)")
+	fern.at("/portal/forms/[^/]+")
+	fern.answers("Little interest", "Nearly every day")
+	fern.sees("All answers saved")
+	site.stop(syscall.SIGKILL)
+	site = start(t, env, "serve")
+	fern.opens(fern.where())
+	if !evaluate[bool](fern, `document.querySelectorAll('form input:checked').length == 1`) {
+		t.Error("the answer is lost")
+	}
+	fern.sees("1 of ")
 }

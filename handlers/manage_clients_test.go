@@ -32,7 +32,7 @@ func TestManageClients(t *testing.T) {
 	}
 	olga.post(manageClientsPath, "drop", s.Mia.PublicID).want(http.StatusSeeOther)
 	olga.get(manageClientsPath).want(http.StatusOK, "1 client selected")
-	olga.post(manageClientsPath, "do", "all", "q", "").want(http.StatusSeeOther)
+	olga.post(manageClientsPath, "do", "all", "q", "", "shown", s.Ann.PublicID, "shown", s.Ben.PublicID, "on", s.Ann.PublicID).want(http.StatusSeeOther)
 	olga.get(manageClientsPath).want(http.StatusOK, "4 clients selected")
 
 	to := olga.post(manageClientsPath, "do", "invite").want(http.StatusSeeOther).header.Get("Location")

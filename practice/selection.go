@@ -41,10 +41,10 @@ func (p *Practice) ChangeSelection(ctx context.Context, by Administrator, change
 			return err
 		}
 		off := slices.DeleteFunc(slices.Clone(change.Shown), func(id string) bool { return slices.Contains(change.On, id) })
-		if change.Drop != "" {
-			off = append(off, change.Drop)
-		}
 		if err := tx.Choose(draft.ID, by.invites(), change.On); err != nil {
+			return err
+		}
+		if err := tx.Unchoose(draft.ID, off); err != nil {
 			return err
 		}
 		if change.Found != nil {
@@ -52,8 +52,10 @@ func (p *Practice) ChangeSelection(ctx context.Context, by Administrator, change
 				return err
 			}
 		}
-		if err := tx.Unchoose(draft.ID, off); err != nil {
-			return err
+		if change.Drop != "" {
+			if err := tx.Unchoose(draft.ID, []string{change.Drop}); err != nil {
+				return err
+			}
 		}
 		if change.Clear {
 			if err := tx.UnchooseAll(draft.ID); err != nil {
