@@ -179,7 +179,7 @@ func emailEffect(c db.Client, now time.Time) string {
 // letterWords are what letters are about.
 var letterWords = map[db.LetterKind]string{
 	db.LetterInvitation:  "Invitation",
-	db.LetterForms:       "Forms to fill in",
+	db.LetterForms:       "Message about forms",
 	db.LetterNewPassword: "Link to a new password",
 }
 

@@ -55,7 +55,7 @@ func (p composePage) URL() string { return "/drafts/" + p.PublicID }
 func (p composePage) Verb() string { return verb(p.Draft) }
 
 func verb(d practice.Draft) string {
-	if d.Invitations == 0 && d.FormsLetters > 0 {
+	if d.Invitations == 0 && d.FormsLetters+d.WithoutForm > 0 {
 		return "Send Intake Forms"
 	}
 	return "Invite to Client Portal"
@@ -144,7 +144,7 @@ func (s *Site) afterSave(c *fiber.Ctx, by practice.Staff, id string) error {
 		if err != nil {
 			return err
 		}
-		return s.compose(c, d, practice.Invalid{"send": "Nobody would get a letter. See below who is left out, and why."})
+		return s.compose(c, d, d.Nobody())
 	}
 	if err != nil {
 		return err

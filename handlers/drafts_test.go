@@ -80,13 +80,24 @@ func TestComposePreviewSend(t *testing.T) {
 
 	olga.post(draft + "/send").wantTo(draft + "/sent")
 	olga.post(draft + "/send").wantTo(draft + "/sent") // pressed twice
-	olga.get(draft+"/sent").want(http.StatusOK, "Sending: 0 of 2 done.", "Abbott, Ann", "queued")
+	olga.get(draft+"/sent").want(http.StatusOK, "Sending: 0 of 2 done.", "Abbott, Ann", "Queued")
 	if got := olga.get(draft); got.status != http.StatusSeeOther {
 		t.Errorf("a sent draft can be changed: %d", got.status)
 	}
 	if n := len(olga.htmx().get(draft + "/sent?poll=1").doc.Find("html > body > header").Nodes); n != 0 {
 		t.Error("the page asks for its progress and gets a whole page")
 	}
+}
+
+// A client with an account and no form ticked: the page says that a form is missing, where the forms are.
+func TestSendIntakeFormsNeedsAForm(t *testing.T) {
+	s := newSite(t)
+	s.library()
+	olga := s.as("Olga")
+	start := olga.post("/clients/" + s.Mia.PublicID + "/drafts").want(http.StatusSeeOther)
+	draft := start.header.Get("Location")
+	olga.get(draft).want(http.StatusOK, "Send Intake Forms", "Tick the forms that the client should fill in.", "Message to clients who have an account")
+	olga.post(draft, "forms.subject", "Forms", "forms.body", "Ready", "do", "preview").wantError("form_key", "Tick at least one form")
 }
 
 func TestDraftsAreTheirAuthors(t *testing.T) {

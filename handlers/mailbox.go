@@ -16,6 +16,7 @@ type mailboxPage struct {
 	Query   string
 	Letters []mailbox.Letter
 	Letter  *mailbox.Letter
+	Opened  bool // the letter was asked for: on a phone it stands above the list
 }
 
 // maxMails is how many letters the list shows; a search finds the others.
@@ -41,7 +42,7 @@ func (s *Site) mailbox(c *fiber.Ctx) error {
 		if err != nil {
 			return err
 		}
-		page.Letter = &letter
+		page.Letter, page.Opened = &letter, true
 	} else if len(page.Letters) > 0 {
 		page.Letter = &page.Letters[0]
 	}

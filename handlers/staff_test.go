@@ -23,7 +23,7 @@ func TestStaffPages(t *testing.T) {
 	}
 	added := olga.post("/organization/staff", "name", "Nina Novak", "email", "nina@willow.example", "role", "therapist", "permission", "invite clients")
 	page := added.header.Get("Location")
-	olga.follow(added).want(200, "The staff member was added", "Nina Novak", "Hasn't chosen a password", "queued")
+	olga.follow(added).want(200, "The staff member was added", "Nina Novak", "Hasn't chosen a password", "Queued")
 	olga.post(page+"/resend").want(422, "less than five minutes")
 	s.Clock.Move(6 * time.Minute)
 	olga.follow(olga.post(page+"/resend")).want(200, "A new link is on its way")

@@ -105,6 +105,9 @@ func (d *ClientDetails) rights(tx *db.Tx, by Staff) error {
 		d.NoInvite = "This client isn't assigned to you. An administrator can assign them."
 	case d.State == db.PortalOff:
 		d.NoInvite = "Portal access is turned off for this client. An administrator can turn it on again."
+		if by.administers() {
+			d.NoInvite = "Portal access is turned off for this client. Turn it on first, under Client portal."
+		}
 	case d.Email.IsZero():
 		d.NoInvite = "No email address on file."
 	}

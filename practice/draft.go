@@ -19,6 +19,7 @@ type Draft struct {
 	MaySave      bool // whether this author may save a default
 	Invitations  int  // how many will be invited
 	FormsLetters int  // how many have an account, and are told of their forms
+	WithoutForm  int  // how many have an account, and get nothing until a form is ticked
 	LeftOut      []LeftOut
 
 	record     db.Draft
@@ -52,6 +53,22 @@ func (d Draft) Receivers() int { return len(d.recipients) }
 
 // Empty tells that nobody is chosen.
 func (d Draft) Empty() bool { return len(d.recipients)+len(d.LeftOut) == 0 }
+
+// OnlyWithoutForm tells that everybody chosen has an account, and no form is ticked yet.
+func (d Draft) OnlyWithoutForm() bool {
+	return d.WithoutForm > 0 && d.Receivers() == 0 && len(d.LeftOut) == d.WithoutForm
+}
+
+// Nobody says why nobody would get a letter, and how to mend it.
+func (d Draft) Nobody() Invalid {
+	switch {
+	case d.WithoutForm > 0:
+		return Invalid{"form_key": "Tick at least one form: a client who has an account already is only told of forms."}
+	case len(d.LeftOut) > 0:
+		return Invalid{"send": "Nobody would get a letter. See below who is left out, and why."}
+	}
+	return Invalid{"send": "Nobody is selected yet. Select somebody on Manage Clients first."}
+}
 
 // recipient is a chosen client who will get a letter.
 type recipient struct {
@@ -146,7 +163,7 @@ func loadDraft(tx *db.Tx, by Staff, draftID string) (d Draft, err error) {
 		return d, err
 	}
 	for kind, receivers := range map[db.MessageKind]int{db.InvitationMessage: d.Invitations, db.FormsMessage: d.FormsLetters} {
-		if receivers == 0 && !(d.Receivers() == 0 && kind == db.InvitationMessage) {
+		if receivers == 0 && kind != d.toWrite() {
 			continue
 		}
 		m, ok := d.record.Messages[kind]
@@ -159,6 +176,18 @@ func loadDraft(tx *db.Tx, by Staff, draftID string) (d Draft, err error) {
 	}
 	slices.SortFunc(d.Messages, func(a, b DraftMessage) int { return slices.Index(bothKinds, a.Kind) - slices.Index(bothKinds, b.Kind) })
 	return d, nil
+}
+
+// toWrite is the kind of message to be written while nobody receives it yet: to those who have an account, until a form is
+// ticked for them; an invitation, until somebody is chosen who can be invited.
+func (d Draft) toWrite() db.MessageKind {
+	switch {
+	case d.WithoutForm > 0:
+		return db.FormsMessage
+	case d.Receivers() == 0:
+		return db.InvitationMessage
+	}
+	return ""
 }
 
 // loadUnsent loads a draft that can still be changed and sent; db.ErrSent for one that was.
@@ -189,6 +218,7 @@ func (d *Draft) sortOut(tx *db.Tx, by Staff, chosen []db.DraftClient) error {
 			kind = db.FormsMessage
 			if !anyForm {
 				why = "Has an account already, and no form is ticked."
+				d.WithoutForm++
 			}
 		}
 		switch {

@@ -138,6 +138,47 @@ func TestSendBothKinds(t *testing.T) {
 	}
 }
 
+// Who has an account is only told of forms: with none ticked it is still that message that is written, and none is sent.
+func TestAnAccountNeedsAForm(t *testing.T) {
+	c := cast.New(t)
+	withForms(t, c)
+	ctx := t.Context()
+	id := chosen(t, c, c.Mia)
+	if err := c.Practice.SaveDraft(ctx, c.Olga.Staff, id, practice.DraftChange{SaveDefault: true}); err != nil {
+		t.Fatal(err)
+	}
+	d, err := c.Practice.Draft(ctx, c.Olga.Staff, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(d.Messages) != 1 || d.Messages[0].Kind != db.FormsMessage || d.WithoutForm != 1 || !d.OnlyWithoutForm() {
+		t.Fatalf("messages %+v, %d without a form", d.Messages, d.WithoutForm)
+	}
+	var wrong practice.Invalid
+	if err := c.Practice.Send(ctx, c.Olga.Staff, id); !errors.As(err, &wrong) || wrong["form_key"] == "" {
+		t.Errorf("sent with no form: %v", err)
+	}
+
+	// Beside somebody who is invited it doesn't hold anybody up; its default is saved only when somebody receives it.
+	if err := c.Practice.SaveDraft(ctx, c.Olga.Staff, chosen(t, c, c.Mia, c.Ann), practice.DraftChange{SaveDefault: true,
+		Messages: map[db.MessageKind]db.Message{db.FormsMessage: {Subject: "Not for anybody", Body: "Nobody reads this."}}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Practice.Send(ctx, c.Olga.Staff, id); err != nil {
+		t.Fatal(err)
+	}
+	if l := letters(t, c, c.Mia); len(l) != 0 {
+		t.Errorf("Mia got %+v", l)
+	}
+	d, err = c.Practice.Draft(ctx, c.Olga.Staff, chosen(t, c, c.Mia))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d.Messages[0].Subject == "Not for anybody" {
+		t.Error("a message that nobody received became the default")
+	}
+}
+
 func TestPreviewIsWhatIsSent(t *testing.T) {
 	c := cast.New(t)
 	withForms(t, c)

@@ -165,7 +165,7 @@ func (p *Practice) Send(ctx context.Context, by Staff, draftID string) error {
 			return err
 		}
 		if d.Receivers() == 0 {
-			return Invalid{"send": "Nobody would get a letter: choose somebody who can be reached."}
+			return d.Nobody()
 		}
 		if err := tx.MarkDraftSent(d.record.ID); err != nil {
 			return err
@@ -202,7 +202,7 @@ func (p *Practice) sendTo(tx *db.Tx, w *writer, d Draft, by Staff, r recipient) 
 			asked++
 		}
 	}
-	act := "sent a letter about forms"
+	act := "sent a message about forms"
 	if r.kind == db.InvitationMessage {
 		act = "invited to the client portal"
 		if err := p.sendInvitation(tx, w, d.message(r), r.Client, r.therapists, by.member.ID,
@@ -212,7 +212,18 @@ func (p *Practice) sendTo(tx *db.Tx, w *writer, d Draft, by Staff, r recipient) 
 	} else if err := p.sendFormsLetter(tx, w, d, by, r); err != nil {
 		return err
 	}
-	return tx.Audit(db.AuditEntry{StaffID: by.member.ID, Act: act, ClientID: r.ID, Detail: fmt.Sprintf("forms newly asked for: %d", asked)})
+	return tx.Audit(db.AuditEntry{StaffID: by.member.ID, Act: act, ClientID: r.ID, Detail: formsSent(asked)})
+}
+
+// formsSent is how many forms a letter asked for that weren't open already, in words.
+func formsSent(n int) string {
+	switch n {
+	case 0:
+		return "no new form"
+	case 1:
+		return "1 form"
+	}
+	return fmt.Sprintf("%d forms", n)
 }
 
 // sendInvitation queues an invitation to a client. It ends the link that they hold, and takes back a letter that has not
@@ -264,6 +275,9 @@ func saveDefaults(tx *db.Tx, by Staff, d Draft) error {
 		}
 	}
 	for _, m := range d.Messages {
+		if m.Receivers == 0 {
+			continue
+		}
 		if err := tx.SaveDefaultMessage(m.Kind, m.Message, keys); err != nil {
 			return err
 		}

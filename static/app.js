@@ -118,6 +118,10 @@
   // Nothing that arrives in a fragment may bring a script.
   on('htmx:before:swap', event => event.detail.tasks?.forEach(task =>
     task.fragment?.querySelectorAll?.('script').forEach(script => script.remove())))
-  on('htmx:after:swap', () => { sumUpAll(); failing.forEach(sayFailed) })
+  // A question whose fault is gone is no longer marked as wrong.
+  const clearFaults = () => document.querySelectorAll('[data-question] [aria-invalid]').forEach(field => {
+    if (!field.closest('[data-question]').querySelector(':scope > [id$="-error"]')?.textContent.trim()) field.removeAttribute('aria-invalid')
+  })
+  on('htmx:after:swap', () => { sumUpAll(); failing.forEach(sayFailed); clearFaults() })
   sumUpAll()
 })()
