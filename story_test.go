@@ -459,3 +459,45 @@ func TestStoryKilled(t *testing.T) {
 	}
 	fern.sees("1 of ")
 }
+
+// The staff's way to a sent invitation, without a mouse.
+func TestStoryByKeyboard(t *testing.T) {
+	t.Parallel()
+	browser := chromium(t)
+	site := start(t, nil, "demo")
+	olga := comes(t, browser, site.url, "Olga", desktop)
+	olga.signsInAs("[Aa]dministrator", site)
+	olga.tabsTo("Skip to main content")
+	olga.tabsTo("Organization")
+	olga.presses(kb.Enter)
+	olga.at("/organization/client-portal/settings")
+	olga.tabsTo("Skip to main content")
+	olga.presses(kb.Enter)
+	olga.tabsTo("Manage Clients")
+	olga.presses(kb.Enter)
+	olga.at("/organization/client-portal/clients")
+	name := evaluate[string](olga, `document.querySelector('#found tbody tr:not(.unavailable):not(.has-account) th label').textContent`)
+	olga.tabsTo("Search clients")
+	olga.presses(name)
+	olga.sees("Select all 1 found")
+	olga.tabsTo(name)
+	olga.presses(" ")
+	olga.sees("1 client selected")
+	olga.tabsTo("Invite to Client Portal")
+	olga.presses(kb.Enter)
+	olga.at("/drafts/[^/]+")
+	olga.tabsTo("Message")
+	olga.tabsTo("{practice_phone}")
+	olga.presses(" ")
+	if !strings.Contains(olga.value("textbox", "Message"), "{practice_phone}") {
+		t.Error("a placeholder can't be inserted by keyboard")
+	}
+	olga.tabsTo("Preview Invitation")
+	olga.presses(kb.Enter)
+	olga.sees("will receive")
+	olga.until("the focus to be on the preview", func() (bool, error) { return strings.HasSuffix(olga.focused(), "will receive"), nil })
+	olga.tabsTo("Invite to Client Portal")
+	olga.presses(kb.Enter)
+	olga.at("/drafts/[^/]+/sent")
+	olga.sees("1 letter was accepted by the mail server.")
+}

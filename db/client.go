@@ -211,7 +211,7 @@ func (tx *Tx) TurnPortal(clientID int64, on bool) error {
 // SearchClients finds a page of the clients within reach whose name or address has every word of the query in it, ordered
 // by last name, first name, and counts them all.
 func (tx *Tx) SearchClients(reach Reach, query string, offset, limit int) ([]Client, int, error) {
-	words := strings.Fields(SearchFold(query))
+	words := searchWords(query)
 	if reach.kind == reachEverybody {
 		ids, total, err := tx.searchEverybody(words, offset, limit)
 		if err != nil {
@@ -227,6 +227,11 @@ func (tx *Tx) SearchClients(reach Reach, query string, offset, limit int) ([]Cli
 	}
 	clients, err := list(tx, readClient, "SELECT "+clientColumns+" WHERE "+where+" ORDER BY c.sort_key, c.id LIMIT ? OFFSET ?", append(args, limit, offset)...)
 	return clients, total, err
+}
+
+// searchWords parts a query, which may be a name as lists write it: last name, comma, first name.
+func searchWords(query string) []string {
+	return strings.Fields(strings.ReplaceAll(SearchFold(query), ",", " "))
 }
 
 // matching is the search's condition in SQL.

@@ -3,7 +3,6 @@ package db
 import (
 	"encoding/json"
 	"errors"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -156,7 +155,7 @@ func (tx *Tx) Choose(draftID int64, reach Reach, publicIDs []string) error {
 
 // ChooseFound adds all that a search finds.
 func (tx *Tx) ChooseFound(draftID int64, reach Reach, query string) error {
-	where, args := matching(reach, strings.Fields(SearchFold(query)))
+	where, args := matching(reach, searchWords(query))
 	_, err := tx.exec("INSERT INTO draft_clients (draft_id, client_id) SELECT ?, c.id FROM clients c WHERE "+where+" AND "+selectable+" ON CONFLICT DO NOTHING",
 		append([]any{draftID}, args...)...)
 	return err

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -33,7 +32,7 @@ func randomClient(t *testing.T, r *rand.Rand, n int) Client {
 
 // plainSearch is the same search, put to SQLite.
 func plainSearch(tx *Tx, query string, offset, limit int) (ids []int64, total int, err error) {
-	where, args := matching(Everybody(), strings.Fields(SearchFold(query)))
+	where, args := matching(Everybody(), searchWords(query))
 	if err := tx.row("SELECT count(*) FROM clients c WHERE "+where, args...).Scan(&total); err != nil {
 		return nil, 0, err
 	}

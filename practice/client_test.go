@@ -50,6 +50,7 @@ func TestClientsSearch(t *testing.T) {
 		"ann":                    "Ann",
 		"ABBOTT ann":             "Ann",
 		"ann abbott":             "Ann",
+		"Abbott, Ann":            "Ann",
 		"bbo":                    "Ann",
 		"renee":                  "Renée",
 		"RENÉE":                  "Renée",
