@@ -11,6 +11,8 @@ import (
 	"github.com/gofiber/fiber/v2"
 )
 
+const importPath = "/organization/import"
+
 type importPage struct {
 	Shell
 	Errors practice.Invalid
@@ -31,7 +33,7 @@ func (s *Site) keepImport(c *fiber.Ctx, by practice.Administrator) error {
 		page.Shell = s.organization(c, "Import clients", "import")
 		return s.show(c.Status(fiber.StatusUnprocessableEntity), "imports/upload", page)
 	}
-	return s.seeOther(c, "/organization/import/"+id)
+	return s.seeOther(c, importPath+"/"+id)
 }
 
 func (s *Site) uploaded(c *fiber.Ctx, by practice.Administrator) (id string, err error) {
@@ -144,7 +146,7 @@ func (s *Site) showImport(c *fiber.Ctx, i practice.Import, choices practice.Impo
 		if number > 1 {
 			query.Set("page", strconv.Itoa(number))
 		}
-		return "/organization/import/" + i.ID + "?" + query.Encode() + "#rows"
+		return importPath + "/" + i.ID + "?" + query.Encode() + "#rows"
 	}
 	for _, g := range importGroups {
 		var rows []practice.ImportRow
@@ -174,7 +176,7 @@ func (s *Site) applyImport(c *fiber.Ctx, by practice.Administrator) error {
 			return err
 		}
 		s.notify(c, "import discarded")
-		return s.seeOther(c, "/organization/import")
+		return s.seeOther(c, importPath)
 	}
 	choices := importChoices(c.Request().PostArgs().PeekMulti("column"), c.FormValue("dates"))
 	i, err := s.Practice.ApplyImport(c.UserContext(), by, c.Params("id"), choices, do == "good")

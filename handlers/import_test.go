@@ -46,8 +46,6 @@ func (b *browser) upload(path, name, data string) answer {
 	return answer{b.t, response.StatusCode, response.Header, doc.Text(), doc}
 }
 
-const importPath = "/organization/import"
-
 func TestImportPages(t *testing.T) {
 	s := newSite(t)
 	olga := s.as("Olga")

@@ -192,8 +192,8 @@ func TestHostileAnswers(t *testing.T) {
 	s := newSite(t)
 	ids := askFor(t, s.Cast, s.Mia, "intake")
 	mia, path := s.as("Mia"), "/portal/forms/"+ids["intake"]
-	mia.post(path, "story", strings.Repeat("a", 10<<20), ":do", "submit").want(413)
-	mia.htmx().post(path, "story", strings.Repeat("a", 10<<20), ":shown", "story").want(413)
+	mia.post(path, "story", strings.Repeat("a", maxAnswers), ":do", "submit").want(413)
+	mia.htmx().post(path, "story", strings.Repeat("a", maxAnswers), ":shown", "story").want(413)
 	mia.htmx().post(path, "story", strings.Repeat("a", 1<<20), ":shown", "story").want(422, "One answer is too long to be saved", "Please shorten")
 	long := mia.post(path, "story", strings.Repeat("a", 1<<20), ":shown", "story", ":do", "save").wantError("q-story", "too long")
 	if len(long.text("#f-story")) != 1<<20 {

@@ -78,10 +78,10 @@ func (s *Site) routes() []route {
 		{"POST", "/organization/client-portal/settings", s.administrator(s.savePortalSettings)},
 		{"GET", manageClientsPath, s.administrator(s.manageClients)},
 		{"POST", manageClientsPath, s.administrator(s.selectClients)},
-		{"GET", "/organization/import", s.administrator(s.importPage)},
-		{"POST", "/organization/import", s.administrator(s.keepImport)},
-		{"GET", "/organization/import/:id", s.administrator(s.checkImport)},
-		{"POST", "/organization/import/:id", s.administrator(s.applyImport)},
+		{"GET", importPath, s.administrator(s.importPage)},
+		{"POST", importPath, s.administrator(s.keepImport)},
+		{"GET", importPath + "/:id", s.administrator(s.checkImport)},
+		{"POST", importPath + "/:id", s.administrator(s.applyImport)},
 
 		// The client's portal
 		{"GET", "/portal", s.client(s.portal)},

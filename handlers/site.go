@@ -2,6 +2,8 @@
 package handlers
 
 import (
+	"bytes"
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -20,6 +22,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofiber/template/html/v2"
+	"github.com/valyala/fasthttp"
 )
 
 // Config is what a site is made of.
@@ -40,8 +43,33 @@ type Site struct {
 	engine *html.Engine
 }
 
-// maxBody is the largest request body, in bytes: the largest file to import, and what a form puts round it.
-const maxBody = practice.MaxImport + 1<<20
+// How large a request's body may be, in bytes. Bodies are held in memory, so strangers get little of it.
+const (
+	maxStranger = 64 << 10
+	maxSignedIn = maxAnswers + 1<<20         // a form filled in, and room to say that it is too long
+	maxBody     = practice.MaxImport + 1<<20 // the largest file to import, and what a form puts round it
+)
+
+// importTime is how long a file to import may take to arrive.
+const importTime = 5 * time.Minute
+
+// limit says, before a body is read, how large it may be.
+func (s *Site) limit(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
+	if n := h.ContentLength(); n != chunked && n <= maxStranger {
+		return fasthttp.RequestConfig{MaxRequestBodySize: maxStranger}
+	}
+	who, err := s.Practice.Authenticate(context.Background(), string(h.Cookie(s.cookie.prefix+sessionCookie)), false)
+	if err != nil || who.Nobody() {
+		return fasthttp.RequestConfig{MaxRequestBodySize: maxStranger}
+	}
+	if _, ok := who.Administrator(); ok && bytes.HasPrefix(h.RequestURI(), []byte(importPath)) {
+		return fasthttp.RequestConfig{MaxRequestBodySize: maxBody, ReadTimeout: importTime}
+	}
+	return fasthttp.RequestConfig{MaxRequestBodySize: maxSignedIn}
+}
+
+// chunked is the length that fasthttp gives a body of which nobody said how long it is.
+const chunked = -1
 
 // New returns a site with every route of its table mounted, or says which template or route is wrong.
 func New(config Config) (*Site, error) {
@@ -65,7 +93,14 @@ func New(config Config) (*Site, error) {
 		ErrorHandler:          s.problem,
 		ServerHeader:          "",
 	})
-	s.app.Use(s.observe, s.harden, s.refuseForeignWrites, s.recognise, s.awaitSetUp)
+	server := s.app.Server()
+	server.HeaderReceived = s.limit
+	handle := server.Handler
+	server.Handler = func(c *fasthttp.RequestCtx) { // Fiber answers an unknown method before any middleware
+		s.harden(&c.Response.Header)
+		handle(c)
+	}
+	s.app.Use(s.observe, refuseCompression, s.refuseForeignWrites, s.recognise, s.awaitSetUp)
 	for _, r := range s.routes() {
 		if r.audience.handler == nil {
 			return nil, fmt.Errorf("route %s %s has no audience", r.method, r.path)
@@ -106,8 +141,8 @@ func (s *Site) observe(c *fiber.Ctx) (err error) {
 
 var errPanic = errors.New("panic")
 
-// harden sets the headers that every response carries, and refuses compressed bodies, which inflate without limit.
-func (s *Site) harden(c *fiber.Ctx) error {
+// harden sets the headers that every response carries.
+func (s *Site) harden(h *fasthttp.ResponseHeader) {
 	for name, value := range map[string]string{
 		fiber.HeaderContentSecurityPolicy: "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
 		fiber.HeaderXContentTypeOptions:   "nosniff",
@@ -118,11 +153,15 @@ func (s *Site) harden(c *fiber.Ctx) error {
 		fiber.HeaderCacheControl:          "no-store",
 		fiber.HeaderVary:                  "HX-Request",
 	} {
-		c.Set(name, value)
+		h.Set(name, value)
 	}
 	if s.Public.Scheme == "https" {
-		c.Set(fiber.HeaderStrictTransportSecurity, "max-age=31536000; includeSubDomains")
+		h.Set(fiber.HeaderStrictTransportSecurity, "max-age=31536000; includeSubDomains")
 	}
+}
+
+// refuseCompression refuses compressed bodies, which inflate without limit.
+func refuseCompression(c *fiber.Ctx) error {
 	if c.Get(fiber.HeaderContentEncoding) != "" {
 		return fiber.NewError(fiber.StatusUnsupportedMediaType, "Send the request without compression.")
 	}
@@ -179,7 +218,8 @@ type problemPage struct {
 
 // problem turns an error into its status and one calm sentence.
 func (s *Site) problem(c *fiber.Ctx, err error) error {
-	reference, _ := c.Locals(referenceKey).(string)
+	s.harden(&c.Response().Header) // an answer that was begun, or never came to a handler, may lack them
+	reference, seen := c.Locals(referenceKey).(string)
 	page := problemPage{Status: fiber.StatusInternalServerError, Heading: "Something went wrong",
 		Sentence: "Nothing was changed. Try again; if it happens again, tell whoever looks after this server.", Reference: reference}
 	var fiberError *fiber.Error
@@ -197,10 +237,18 @@ func (s *Site) problem(c *fiber.Ctx, err error) error {
 	case errors.Is(err, db.ErrFull):
 		page.Status, page.Heading = fiber.StatusServiceUnavailable, "The server can't save right now"
 		page.Sentence = "Its disk is full or failing, so nothing was changed. What you typed is still in your browser: go back and try again later."
+	case fiberError != nil && !seen: // the server's own words would quote the request
+		page.Status, page.Heading, page.Sentence = fiberError.Code, http.StatusText(fiberError.Code), "The request couldn't be read, so nothing was done."
+		if page.Status == fiber.StatusRequestEntityTooLarge {
+			page.Sentence = "This is larger than what can be sent here, so nothing was done."
+		}
 	case fiberError != nil:
 		page.Status, page.Heading, page.Sentence = fiberError.Code, http.StatusText(fiberError.Code), fiberError.Message
 	}
-	if page.Status >= 500 {
+	switch {
+	case !seen: // nor is there a route yet, only the path
+		s.Log.Info("refused unread", "status", page.Status)
+	case page.Status >= 500:
 		s.Log.Error("failed", "reference", reference, "route", c.Route().Path, "error", err.Error())
 	}
 	page.Shell = s.shell(c, page.Heading, "")
