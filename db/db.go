@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/url"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -73,7 +74,8 @@ func Open(ctx context.Context, folder, keyFile string, clock func() time.Time) (
 	if db.keys, err = openKeyring(keyFile, errors.Is(statErr, fs.ErrNotExist)); err != nil {
 		return nil, err
 	}
-	if db.write, err = sql.Open(driver, "file:"+path+"?_journal_mode=WAL&_synchronous=FULL&_txlock=immediate&_busy_timeout=5000&_foreign_keys=on&_secure_delete=on&_stmt_cache_size=64"); err != nil {
+	address := "file:" + (&url.URL{Path: path}).EscapedPath() // a question mark in a folder's name begins no options
+	if db.write, err = sql.Open(driver, address+"?_journal_mode=WAL&_synchronous=FULL&_txlock=immediate&_busy_timeout=5000&_foreign_keys=on&_secure_delete=on&_stmt_cache_size=64"); err != nil {
 		return nil, err
 	}
 	db.write.SetMaxOpenConns(1)
@@ -87,7 +89,7 @@ func Open(ctx context.Context, folder, keyFile string, clock func() time.Time) (
 	if err := db.Update(ctx, (*Tx).checkKey); err != nil {
 		return nil, err
 	}
-	if db.read, err = sql.Open(driver, "file:"+path+"?mode=ro&_query_only=on&_busy_timeout=5000&_cache_size=-16384&_stmt_cache_size=64"); err != nil {
+	if db.read, err = sql.Open(driver, address+"?mode=ro&_query_only=on&_busy_timeout=5000&_cache_size=-16384&_stmt_cache_size=64"); err != nil {
 		return nil, err
 	}
 	db.read.SetMaxOpenConns(8)

@@ -129,7 +129,11 @@ func (s *Site) network(c *fiber.Ctx) string {
 	if s.ProxyHeader == "" {
 		return networkOf(c.IP())
 	}
-	seen := strings.Split(c.Get(s.ProxyHeader), ",")
+	lines := c.Request().Header.PeekAll(s.ProxyHeader)
+	if len(lines) == 0 {
+		return networkOf("")
+	}
+	seen := strings.Split(string(lines[len(lines)-1]), ",")
 	return networkOf(strings.TrimSpace(seen[len(seen)-1]))
 }
 
