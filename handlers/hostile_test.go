@@ -2,13 +2,20 @@ package handlers
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/url"
+	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"anteroom/db"
 )
 
 // listen serves the site on a free port of this machine: for requests that no decent client sends.
@@ -136,5 +143,176 @@ func TestStrangersSendLittle(t *testing.T) {
 	response, _ := send(t, addr, fmt.Sprintf("POST /sign-in HTTP/1.1\r\nHost: localhost:8080\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n", maxStranger+1))
 	if response.StatusCode != 413 {
 		t.Error("chunked:", response.StatusCode)
+	}
+}
+
+// history is what the audit log says of a client, the newest first.
+func (s *testSite) history(client db.Client) (acts []string) {
+	s.t.Helper()
+	if err := s.DB.View(s.t.Context(), func(tx *db.Tx) error {
+		entries, err := tx.ClientHistory(db.Everybody(), client.ID, true, 100)
+		for _, e := range entries {
+			acts = append(acts, e.Act)
+		}
+		return err
+	}); err != nil {
+		s.t.Fatal(err)
+	}
+	return acts
+}
+
+func TestScannersSpendNothing(t *testing.T) {
+	s := newSite(t)
+	path := s.inviteAnn()
+	scanner := s.as("")
+	for range 250 {
+		scanner.ask("HEAD", path, nil).want(303)
+		scanner.ask("GET", path, nil).want(303)
+		scanner.ask("GET", "/choose-password", nil).want(200)
+		scanner.ask("POST", "/choose-password", url.Values{}).want(422)
+	}
+	for method, status := range map[string]int{"POST": 404, "PUT": 404, "DELETE": 404, "OPTIONS": 404} {
+		scanner.ask(method, path, nil).want(status)
+	}
+	scanner.with("Sec-Fetch-Site", "cross-site").post("/choose-password", "password", "velvet anchor over tin roofs").want(403)
+	scanner.ask("GET", "/choose-password?password=velvet+anchor+over+tin+roofs", nil).want(200)
+	ann := s.as("")
+	ann.get(path)
+	ann.post("/choose-password", "password", "velvet anchor over tin roofs").wantTo("/portal")
+}
+
+func TestRacingPostsSpendALinkOnce(t *testing.T) {
+	s := newSite(t)
+	path := s.inviteAnn()
+	var won, late atomic.Int32
+	var all sync.WaitGroup
+	for range 40 {
+		all.Go(func() {
+			b := s.as("")
+			b.get(path)
+			switch a := b.post("/choose-password", "password", "velvet anchor over tin roofs"); a.status {
+			case 303:
+				won.Add(1)
+			case 410:
+				late.Add(1)
+			default:
+				t.Error(a.status)
+			}
+		})
+	}
+	all.Wait()
+	if won.Load() != 1 || late.Load() != 39 {
+		t.Error(won.Load(), late.Load())
+	}
+}
+
+// castWords are what tells the cast's clients from others: a log holds none of it, nor does a refusal.
+func (s *testSite) castWords() (words []string) {
+	for _, c := range []db.Client{s.Ann, s.Ben, s.Sam, s.Mia, s.Leo} {
+		words = append(words, c.FirstName+" ", " "+c.LastName, c.LastName+", ", c.DateOfBirth, c.Phone, c.Email.String(), "@mail.example")
+	}
+	return slices.DeleteFunc(words, func(w string) bool { return strings.TrimSpace(w) == "" })
+}
+
+// TestRefusalsAndLogsNameNobody has everybody ask every route, with names in what they send.
+func TestRefusalsAndLogsNameNobody(t *testing.T) {
+	s := newSite(t)
+	s.library()
+	words := s.castWords()
+	typed := url.Values{"q": {"Abbott"}, "email": {"ann@mail.example"}, "first_name": {"Ann"}, "last_name": {"Abbott"}, "password": {"my dear wrong password"},
+		"next": {"/clients?q=Abbott"}, "story": {"xylophone-at-midnight"}, "client": {s.Ann.PublicID}}
+	refused := 0
+	for _, r := range s.routes() {
+		if r.path == "/sign-out" {
+			continue // who is out isn't refused
+		}
+		for _, target := range targets(t, r.path) {
+			s.Clock.Move(time.Second) // the newest form request is this target's
+			path := target.path(s)
+			for _, who := range []string{"", "Tess", "Finn", "Mia", "Tom"} {
+				b := s.as(who)
+				a := b.ask(r.method, path+"?q=Abbott", map[string]url.Values{"POST": typed}[r.method])
+				if a.status != 403 && a.status != 404 {
+					continue
+				}
+				refused++
+				for _, w := range words {
+					if who == "Mia" && strings.Contains(w, "Mia") {
+						continue // her own name is at the top of the page
+					}
+					if strings.Contains(a.body, w) {
+						t.Errorf("%s %s refuses %q and shows %q: %s", r.method, target.name, who, w, a.main())
+					}
+				}
+			}
+		}
+	}
+	if refused < 100 {
+		t.Errorf("only %d refusals", refused)
+	}
+	log := s.log.String()
+	secrets := append(words, "Olson", "Tran", "willow.example", "Abbott", "abbott", "my dear wrong password", "xylophone", s.Sessions["Tom"], s.Sessions["Mia"])
+	for _, w := range secrets {
+		if strings.Contains(log, w) {
+			t.Errorf("the log holds %q", w)
+		}
+	}
+	if strings.Count(log, "\n") < 300 {
+		t.Error("so short a log proves nothing")
+	}
+}
+
+func TestRefusalsAreAudited(t *testing.T) {
+	s := newSite(t)
+	path := "/clients/" + s.Ben.PublicID
+	s.as("Tom").get(path).want(404)
+	s.as("Finn").get(path + "/edit").want(403)
+	s.as("Mia").get("/clients").want(404)
+	s.as("Tom").get("/organization/staff").want(403)
+	s.as("Tom").get("/nowhere").want(404)
+	s.as("").get(path).want(303)
+	var refused []string
+	if err := s.DB.View(t.Context(), func(tx *db.Tx) error {
+		rows, err := tx.QueryContext(t.Context(), "SELECT detail FROM audit_entries WHERE act = 'was refused' AND (staff_id > 0 OR by_client > 0) ORDER BY id")
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var detail string
+			if err := rows.Scan(&detail); err != nil {
+				return err
+			}
+			refused = append(refused, detail)
+		}
+		return errors.Join(rows.Err(), tx.VerifyAudit())
+	}); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"GET /clients/:id " + s.Ben.PublicID, "GET /clients/:id/edit " + s.Ben.PublicID, "GET /clients", "GET /organization/staff"}
+	if !slices.Equal(refused, want) {
+		t.Errorf("%q", refused)
+	}
+}
+
+func TestTheFormToEditIsTheRecordOpened(t *testing.T) {
+	s := newSite(t)
+	before := len(s.history(s.Ann))
+	s.as("Tom").get("/clients/"+s.Ann.PublicID+"/edit").want(200, "Edit")
+	if acts := s.history(s.Ann); len(acts) != before+1 || acts[0] != "opened the record" {
+		t.Error(acts)
+	}
+}
+
+func TestReviewsAreForReaders(t *testing.T) {
+	s := newSite(t)
+	ids := askFor(t, s.Cast, s.Mia, "phq-9")
+	s.as("Mia").post("/portal/forms/"+ids["phq-9"], append(slices.Clone(wholePHQ9), "44260-8", "LA6570-1", ":do", "submit")...).want(303)
+	tom := s.as("Tom")
+	tom.post("/form-requests/" + ids["phq-9"] + "/review").want(303)
+	path := "/clients/" + s.Mia.PublicID
+	tom.get(path).want(200, "reviewed the completed form")
+	if body := s.as("Finn").get(path).want(200).body; strings.Contains(body, "reviewed") {
+		t.Error("the front desk reads that there was something to review")
 	}
 }

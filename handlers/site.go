@@ -22,6 +22,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofiber/template/html/v2"
+	"github.com/google/uuid"
 	"github.com/valyala/fasthttp"
 )
 
@@ -134,9 +135,25 @@ func (s *Site) observe(c *fiber.Ctx) (err error) {
 			"actor", actor(c).ID(), "ms", time.Since(start).Milliseconds(), "reference", reference)
 	}()
 	if err := c.Next(); err != nil {
+		s.noteRefusal(c, err)
 		return s.problem(c, err)
 	}
 	return nil
+}
+
+// noteRefusal has the audit log say that somebody who is signed in was kept from a page that there is.
+func (s *Site) noteRefusal(c *fiber.Ctx, err error) {
+	who, route := actor(c), c.Route().Path
+	if who.Nobody() || route == "/" || !errors.Is(err, practice.ErrNotFound) && !errors.Is(err, practice.ErrNotAllowed) {
+		return
+	}
+	asked := c.Method() + " " + route
+	if id := c.Params("id"); uuid.Validate(id) == nil {
+		asked += " " + id
+	}
+	if err := s.Practice.NoteRefusal(c.UserContext(), who, asked); err != nil {
+		s.Log.Error("refusal not noted", "reference", c.Locals(referenceKey), "error", err.Error())
+	}
 }
 
 var errPanic = errors.New("panic")

@@ -62,3 +62,22 @@ func TestSignInCountsByWhoTheProxyNames(t *testing.T) {
 	try("203.0.113.200, 192.0.2.1", "tom@willow.example").wantError("password", "Too many")
 	try("192.0.2.2", "tom@willow.example").wantTo("/clients")
 }
+
+func TestTheProxysLineIsTheLast(t *testing.T) {
+	s := newSite(t, func(c *Config) { c.ProxyHeader = "X-Forwarded-For" })
+	addr := s.listen()
+	try := func(madeUp int) string {
+		form := fmt.Sprintf("email=nobody%d@mail.example&password=x", madeUp)
+		_, body := send(t, addr, fmt.Sprintf("POST /sign-in HTTP/1.1\r\nHost: localhost:8080\r\nX-Forwarded-For: 203.0.113.%d\r\nX-Forwarded-For: 192.0.2.1\r\n"+
+			"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\n\r\n%s", madeUp, len(form), form))
+		return body
+	}
+	for i := range 50 {
+		if body := try(i); strings.Contains(body, "Too many") {
+			t.Fatal(i)
+		}
+	}
+	if !strings.Contains(try(50), "Too many") {
+		t.Error("a made-up line hides the network")
+	}
+}

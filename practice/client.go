@@ -39,7 +39,7 @@ type ClientPage struct {
 // Clients finds a page of the clients whom a staff member sees: everybody for administrators and other staff, a therapist's
 // own. Every word of the query is in their names or address. A page after the last is the last.
 func (p *Practice) Clients(ctx context.Context, by Staff, query string, page int) (found ClientPage, err error) {
-	query = query[:min(len(query), maxQuery)]
+	query = cutQuery(query)
 	found.Number = max(page, 1)
 	err = p.db.View(ctx, func(tx *db.Tx) error {
 		clients, total, err := tx.SearchClients(by.reach(), query, (found.Number-1)*PageSize, PageSize)
@@ -58,6 +58,9 @@ func (p *Practice) Clients(ctx context.Context, by Staff, query string, page int
 	})
 	return found, err
 }
+
+// cutQuery is as much of a search as counts, for what it lists and for all that it finds.
+func cutQuery(query string) string { return query[:min(len(query), maxQuery)] }
 
 func clientRows(tx *db.Tx, by Staff, clients []db.Client) ([]ClientRow, error) {
 	ids := make([]int64, len(clients))
@@ -202,12 +205,14 @@ func emailTaken(err error) error {
 	return err
 }
 
-// ClientToEdit returns a client whose record a staff member may change. ErrNotFound for one out of their sight,
-// ErrNotAllowed for one that they may only see.
+// ClientToEdit opens the record of a client whom a staff member may change, and notes so in the audit log. ErrNotFound for
+// one out of their sight, ErrNotAllowed for one that they may only see.
 func (p *Practice) ClientToEdit(ctx context.Context, by Staff, publicID string) (c db.Client, err error) {
-	err = p.db.View(ctx, func(tx *db.Tx) error {
-		c, err = within(tx, by, by.edits(), publicID)
-		return err
+	err = p.db.Update(ctx, func(tx *db.Tx) error {
+		if c, err = within(tx, by, by.edits(), publicID); err != nil {
+			return err
+		}
+		return tx.Audit(db.AuditEntry{StaffID: by.member.ID, Act: opened, ClientID: c.ID})
 	})
 	return c, err
 }

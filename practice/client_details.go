@@ -8,6 +8,12 @@ import (
 	"anteroom/db"
 )
 
+// opened is the act of looking at a client's record.
+const opened = "opened the record"
+
+// reviewed is the act of looking at a completed form's safety concern.
+const reviewed = "reviewed the completed form"
+
 // historyLength is how many entries a client's page shows.
 const historyLength = 50
 
@@ -65,7 +71,7 @@ func (p *Practice) OpenClient(ctx context.Context, by Staff, publicID string, op
 		if d.Client, err = tx.Client(by.reach(), publicID); err != nil {
 			return err
 		}
-		if err := tx.Audit(db.AuditEntry{StaffID: by.member.ID, Act: "opened the record", ClientID: d.ID}); err != nil {
+		if err := tx.Audit(db.AuditEntry{StaffID: by.member.ID, Act: opened, ClientID: d.ID}); err != nil {
 			return err
 		}
 		d.State = d.Portal.State(tx.Now())
@@ -158,6 +164,9 @@ func (d *ClientDetails) history(tx *db.Tx, by Staff, openings bool) error {
 		return err
 	}
 	for _, e := range entries {
+		if e.Act == reviewed && !d.MayRead {
+			continue // only a form with a safety concern is reviewed
+		}
 		who := names[e.StaffID]
 		switch {
 		case e.ByClient != 0:

@@ -369,6 +369,18 @@ func TestSelection(t *testing.T) {
 	if got := change(practice.SelectionChange{On: []string{c.Sam.PublicID}}); names(got) != "[Ben Mia]" {
 		t.Errorf("Sam, who can't be reached, was chosen: %s", names(got))
 	}
+	// A search far too long is cut as the list cuts it; and a hostile number of rows takes no time.
+	long := strings.Repeat("a ", 50_000)
+	if got := change(practice.SelectionChange{Found: &long}); names(got) != "[Ann Ben Leo Mia]" {
+		t.Errorf("all found by a long search: %s", names(got))
+	}
+	many := practice.SelectionChange{Drop: c.Ann.PublicID}
+	for i := range 100_000 {
+		many.Shown, many.On = append(many.Shown, fmt.Sprint("shown", i)), append(many.On, fmt.Sprint("on", i))
+	}
+	if got := change(many); names(got) != "[Ben Leo Mia]" {
+		t.Errorf("among many: %s", names(got))
+	}
 	if got := change(practice.SelectionChange{Clear: true}); got.Count != 0 {
 		t.Errorf("after clearing: %s", names(got))
 	}

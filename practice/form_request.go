@@ -65,7 +65,7 @@ func (p *Practice) ReviewForm(ctx context.Context, by Staff, id string) error {
 		if err := tx.ReviewFormRequest(f.ID, by.member.ID); err != nil {
 			return err
 		}
-		return tx.Audit(f.act("reviewed the completed form", by))
+		return tx.Audit(f.act(reviewed, by))
 	})
 }
 

@@ -18,8 +18,12 @@ import (
 const (
 	MaxImport     = 16 << 20 // bytes
 	maxColumns    = 200
-	maxLinesInRow = 50 // line breaks within one row: more come from a quotation mark that is never closed
+	maxRows       = 100_000 // they are all in memory while they are judged
+	headerWithin  = 10      // rows, from the first
+	maxLinesInRow = 50      // line breaks within one row: more come from a quotation mark that is never closed
 )
+
+var errTooManyRows = errors.New("This file has more than 100,000 rows. Part it into several.")
 
 // table is a CSV file, read: a row of column names and the rows below it.
 type table struct {
@@ -60,6 +64,9 @@ func readTable(data []byte) (table, error) {
 	t := table{header: rows[at].cells, rows: rows[at+1:]}
 	if len(t.header) > maxColumns {
 		return table{}, fmt.Errorf("This file has %d columns; up to %d can be read. Is it a list of clients?", len(t.header), maxColumns)
+	}
+	if len(t.rows) > maxRows {
+		return table{}, errTooManyRows
 	}
 	if len(t.rows) == 0 {
 		return table{}, errors.New("This file has column names but no rows below them.")
@@ -158,6 +165,9 @@ func readRows(text string, comma rune) (rows []tableRow, err error) {
 	r := csv.NewReader(strings.NewReader(text))
 	r.Comma, r.FieldsPerRecord, r.LazyQuotes = comma, -1, true
 	for {
+		if len(rows) > maxRows+headerWithin {
+			return nil, errTooManyRows
+		}
 		cells, err := r.Read()
 		if err == io.EOF {
 			return rows, nil
@@ -189,9 +199,9 @@ func unneutralised(cell string) string {
 	return cell
 }
 
-// headerRow finds the row of column names: the first of the first ten in which two are known, or else the first.
+// headerRow finds the row of column names: the first of the first few in which two are known, or else the first.
 func headerRow(rows []tableRow) int {
-	for i, r := range rows[:min(len(rows), 10)] {
+	for i, r := range rows[:min(len(rows), headerWithin)] {
 		known := 0
 		for _, cell := range r.cells {
 			if _, ok := columnNames[columnKey(cell)]; ok {

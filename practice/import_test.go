@@ -92,6 +92,8 @@ func TestReadRefuses(t *testing.T) {
 		"First Name,Last Name\n": "no rows",
 		"PK\x03\x04zip":          "spreadsheet",
 		"a,b\x00\x01\x02,c":      "not a CSV file",
+		"First Name,Last Name\n" + strings.Repeat("a,b\n", maxRows+1):         "more than 100,000 rows",
+		"First Name,Last Name\n" + strings.Repeat("a,b\n", 4*maxRows):         "more than 100,000 rows",
 		"First Name,Last Name\n\"Ann,Abbott\n" + strings.Repeat("x,y\n", 100): "In line 2 a quotation mark is opened and never closed",
 	} {
 		if _, err := readTable([]byte(file)); err == nil || !strings.Contains(err.Error(), want) {

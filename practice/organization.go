@@ -19,7 +19,7 @@ type OrganizationFields struct {
 
 func (f OrganizationFields) into(o *db.Organization) Invalid {
 	wrong := Invalid{}
-	o.Name, o.Phone = strings.Join(strings.Fields(f.Name), " "), strings.Join(strings.Fields(f.Phone), " ")
+	o.Name, o.Phone = oneLine(f.Name), oneLine(f.Phone)
 	if o.Name == "" || utf8.RuneCountInString(o.Name) > 100 {
 		wrong["name"] = "Enter the practice's name, in at most 100 characters."
 	}
@@ -89,6 +89,9 @@ func (p *Practice) ChangePortal(ctx context.Context, by Administrator, f PortalF
 }
 
 func (p *Practice) changeOrganization(ctx context.Context, by Administrator, act string, change func(*db.Organization) Invalid) error {
+	if !by.administers() {
+		return ErrNotAllowed
+	}
 	return p.db.Update(ctx, func(tx *db.Tx) error {
 		o, err := tx.Organization()
 		if err != nil {

@@ -40,7 +40,11 @@ func (p *Practice) ChangeSelection(ctx context.Context, by Administrator, change
 		if err != nil {
 			return err
 		}
-		off := slices.DeleteFunc(slices.Clone(change.Shown), func(id string) bool { return slices.Contains(change.On, id) })
+		on := map[string]bool{}
+		for _, id := range change.On {
+			on[id] = true
+		}
+		off := slices.DeleteFunc(slices.Clone(change.Shown), func(id string) bool { return on[id] })
 		if err := tx.Choose(draft.ID, by.invites(), change.On); err != nil {
 			return err
 		}
@@ -48,7 +52,7 @@ func (p *Practice) ChangeSelection(ctx context.Context, by Administrator, change
 			return err
 		}
 		if change.Found != nil {
-			if err := tx.ChooseFound(draft.ID, by.invites(), *change.Found); err != nil {
+			if err := tx.ChooseFound(draft.ID, by.invites(), cutQuery(*change.Found)); err != nil {
 				return err
 			}
 		}

@@ -167,6 +167,14 @@ func (p *Practice) SignOut(ctx context.Context, who Actor, token string) error {
 	})
 }
 
+// NoteRefusal notes that somebody who is signed in asked for what they may not have, or what isn't there: what they asked
+// for says which.
+func (p *Practice) NoteRefusal(ctx context.Context, who Actor, asked string) error {
+	return p.db.Update(ctx, func(tx *db.Tx) error {
+		return tx.Audit(db.AuditEntry{StaffID: who.staff.member.ID, ByClient: who.client.record.ID, Act: "was refused", Detail: asked})
+	})
+}
+
 // Sweep forgets sessions that ended, guesses that no longer count, and lists that nobody imported.
 func (p *Practice) Sweep(ctx context.Context) error {
 	return p.db.Update(ctx, func(tx *db.Tx) error {

@@ -147,7 +147,7 @@ func (p *Practice) begin(ctx context.Context, s SetUp) (session string, err erro
 
 // check notes what is wrong with a new administrator, and returns their address.
 func (a NewAdministrator) check(organization string, wrong Invalid) db.Email {
-	wrong.require("administrator_name", strings.TrimSpace(a.Name), "Enter the administrator's name.")
+	wrong.require("administrator_name", oneLine(a.Name), "Enter the administrator's name.")
 	email, err := db.ParseEmail(a.Email)
 	if err != nil {
 		wrong["email"] = notAnAddress
@@ -159,7 +159,7 @@ func (a NewAdministrator) check(organization string, wrong Invalid) db.Email {
 }
 
 func addAdministrator(tx *db.Tx, name string, email db.Email, hash string) (id int64, err error) {
-	m := db.StaffMember{Name: strings.TrimSpace(name), Email: email, Role: db.RoleAdministrator}
+	m := db.StaffMember{Name: oneLine(name), Email: email, Role: db.RoleAdministrator}
 	if err := tx.AddStaff(&m); errors.Is(err, db.ErrEmailTaken) {
 		return 0, Invalid{"email": staffEmailTaken}
 	} else if err != nil {

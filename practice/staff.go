@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"anteroom/db"
@@ -114,7 +113,7 @@ type StaffEntry struct {
 
 func (e *StaffEntry) check() Invalid {
 	wrong := Invalid{}
-	e.Name = strings.TrimSpace(e.Name)
+	e.Name = oneLine(e.Name)
 	wrong.require("name", e.Name, "Enter their name.")
 	if !slices.Contains(Roles, e.Role) {
 		wrong["role"] = "Choose a role."

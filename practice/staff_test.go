@@ -1,6 +1,7 @@
 package practice_test
 
 import (
+	"errors"
 	"slices"
 	"testing"
 	"time"
@@ -170,4 +171,28 @@ func TestDisablingEndsLinks(t *testing.T) {
 	}
 	wantState(t, c, first, practice.LinkEnded)
 	wantState(t, c, lastToken(t, c, 0, nina.ID), practice.LinkLive)
+}
+
+func TestNamesStandOnOneLine(t *testing.T) {
+	c := cast.New(t)
+	m, err := c.Practice.AddStaff(t.Context(), c.Olga, practice.StaffEntry{Name: " Eve\r\nBcc: all@mail.example\x00 \u202eEvans", Email: "eve@willow.example", Role: db.RoleStaff})
+	if err != nil || m.Name != "Eve Bcc: all@mail.example Evans" {
+		t.Errorf("%q, %v", m.Name, err)
+	}
+	if err := c.Practice.ChangeOrganization(t.Context(), c.Olga, practice.OrganizationFields{Name: "Oak\x00\r\nX: y", Phone: "555-0100\n", TimeZone: "UTC"}); err != nil {
+		t.Fatal(err)
+	}
+	if o, err := c.Practice.Organization(t.Context()); err != nil || o.Name != "Oak X: y" || o.Phone != "555-0100" {
+		t.Errorf("%q, %q, %v", o.Name, o.Phone, err)
+	}
+}
+
+func TestNobodyChangesTheOrganization(t *testing.T) {
+	c := cast.New(t)
+	fields := practice.OrganizationFields{Name: "Oak", Phone: "555-0100", TimeZone: "UTC"}
+	for _, by := range []practice.Administrator{{}, {Staff: c.Tom}} {
+		if err := c.Practice.ChangeOrganization(t.Context(), by, fields); !errors.Is(err, practice.ErrNotAllowed) {
+			t.Error(err)
+		}
+	}
 }
