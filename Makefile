@@ -36,7 +36,7 @@ prove: fuzz ## what takes too long for every change: fuzz each target for two mi
 
 screenshots: setup ## take the pictures in docs/images anew
 	$(call step,docs/images)
-	ANTEROOM_BROWSER=$(BROWSER) ANTEROOM_SCREENSHOTS=$(CURDIR)/docs/images go test -count=1 -run '^TestStory' .
+	ANTEROOM_BROWSER=$(BROWSER) ANTEROOM_SCREENSHOTS=$(CURDIR)/docs/images go test -count=1 -run '^TestStory$$' .
 
 static: ## build ./anteroom for release: one static file
 	$(call step,./anteroom)

@@ -706,12 +706,16 @@ func (p *person) inspects(screenName string) {
 	p.dress(p.screen, "light")
 }
 
-// pictured are the pictures that the documentation shows.
-var pictured = []string{"sign-in-desktop-light"}
+// pictured are the pictures that the documentation shows, by what they are called there.
+var pictured = map[string]string{
+	"manage-clients-selected-desktop-light": "manage-clients",
+	"preview-desktop-light":                 "preview",
+	"form-phone-light":                      "portal",
+}
 
-func (p *person) picture(name string) {
-	folder := os.Getenv("ANTEROOM_SCREENSHOTS")
-	if folder == "" || !slices.Contains(pictured, name) && os.Getenv("ANTEROOM_SCREENSHOTS_ALL") == "" {
+func (p *person) picture(screen string) {
+	folder, name := os.Getenv("ANTEROOM_SCREENSHOTS"), pictured[screen]
+	if folder == "" || name == "" || !p.script {
 		return
 	}
 	p.must(os.MkdirAll(folder, 0o755))
