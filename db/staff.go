@@ -36,16 +36,14 @@ type StaffMember struct {
 	PasswordHash string // empty until they chose one
 	DisabledAt   time.Time
 	CreatedAt    time.Time
-	Clients      int // how many are assigned to them
 }
 
-const staffColumns = `s.id, s.public_id, s.name, e.email, e.canonical, s.role, ifnull(s.password_hash, ''), s.disabled_at, s.created_at,
-	(SELECT count(*) FROM assignments a WHERE a.staff_id = s.id)
+const staffColumns = `s.id, s.public_id, s.name, e.email, e.canonical, s.role, ifnull(s.password_hash, ''), s.disabled_at, s.created_at
 	FROM staff_members s JOIN email_addresses e ON e.staff_id = s.id AND e.pending = 0`
 
 func (tx *Tx) readStaff(s scanner) (m StaffMember, err error) {
 	err = s.Scan(&m.ID, &m.PublicID, &m.Name, &m.Email.typed, &m.Email.canonical, &m.Role, &m.PasswordHash,
-		timeScan{&m.DisabledAt}, timeScan{&m.CreatedAt}, &m.Clients)
+		timeScan{&m.DisabledAt}, timeScan{&m.CreatedAt})
 	return m, err
 }
 
@@ -93,6 +91,19 @@ func (tx *Tx) AllStaff() ([]StaffMember, error) {
 		all[i].Permissions = byStaff[all[i].ID]
 	}
 	return all, nil
+}
+
+// AssignedClients counts the clients who are assigned to each staff member.
+func (tx *Tx) AssignedClients() (map[int64]int, error) {
+	counts := map[int64]int{}
+	_, err := list(tx, func(s scanner) (_ struct{}, err error) {
+		var id int64
+		var n int
+		err = s.Scan(&id, &n)
+		counts[id] = n
+		return struct{}{}, err
+	}, "SELECT staff_id, count(*) FROM assignments GROUP BY staff_id")
+	return counts, err
 }
 
 // AddStaff adds m with its address and permissions, and fills in its ids. ErrEmailTaken when somebody has the address.

@@ -22,23 +22,22 @@ type manageClientsPage struct {
 
 // manageRow is a client with a checkbox.
 type manageRow struct {
-	clientRow
+	Client   clientRow
 	Selected bool
+	Why      string // why the client can't be ticked; empty: they can
+	NoEmail  bool   // adding an address would mend it
 }
 
-// Why says why the client can't be ticked; empty: they can.
-func (r manageRow) Why() string {
+func (s Shell) manageRow(r practice.ClientRow, selected bool) manageRow {
+	row := manageRow{Client: s.clientRow(r), Selected: selected}
 	switch r.State {
 	case db.PortalNoEmail:
-		return "No email address on file."
+		row.Why, row.NoEmail = "No email address on file.", true
 	case db.PortalOff:
-		return "Portal access is turned off."
+		row.Why = "Portal access is turned off."
 	}
-	return ""
+	return row
 }
-
-// NoEmail tells that adding an address would mend it.
-func (r manageRow) NoEmail() bool { return r.State == db.PortalNoEmail }
 
 func (s *Site) manageClients(c *fiber.Ctx, by practice.Administrator) error {
 	page, err := s.manageClientsPage(c, by, c.Query("q"), pageNumber(c))
@@ -64,8 +63,8 @@ func (s *Site) manageClientsPage(c *fiber.Ctx, by practice.Administrator, query 
 	page = manageClientsPage{Query: query, Total: found.Total, Part: partly(c),
 		Pages: newPages(found.Number, found.Total, func(n int) string { return manageClientsAt(query, n) })}
 	page.Shell = s.organization(c, "Manage Clients", "client-portal")
-	for _, r := range page.clientRows(found.Rows) {
-		page.Rows = append(page.Rows, manageRow{r, selected[r.ID]})
+	for _, r := range found.Rows {
+		page.Rows = append(page.Rows, page.manageRow(r, selected[r.ID]))
 	}
 	if page.Part {
 		return page, nil // the selection stays as it is

@@ -49,7 +49,7 @@ func permissionChoices(chosen []db.Permission) (choices []choice) {
 
 type staffPage struct {
 	Shell
-	Staff []practice.StaffMember
+	Staff []practice.ListedStaff
 }
 
 // PermissionWords are a staff member's permissions as the list shows them.

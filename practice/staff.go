@@ -45,15 +45,25 @@ func (m StaffMember) State() StaffState {
 // Holds tells whether a permission was granted.
 func (m StaffMember) Holds(p db.Permission) bool { return slices.Contains(m.Permissions, p) }
 
+// ListedStaff is a staff member as the list of all shows them.
+type ListedStaff struct {
+	StaffMember
+	Clients int // how many are assigned to them
+}
+
 // AllStaff lists everybody who works at the practice, by name, those who are disabled last.
-func (p *Practice) AllStaff(ctx context.Context, by Administrator) (all []StaffMember, err error) {
+func (p *Practice) AllStaff(ctx context.Context, by Administrator) (all []ListedStaff, err error) {
 	if !by.administers() {
 		return nil, ErrNotAllowed
 	}
 	err = p.db.View(ctx, func(tx *db.Tx) error {
 		members, err := tx.AllStaff()
+		if err != nil {
+			return err
+		}
+		clients, err := tx.AssignedClients()
 		for _, m := range members {
-			all = append(all, StaffMember{m})
+			all = append(all, ListedStaff{StaffMember{m}, clients[m.ID]})
 		}
 		return err
 	})
