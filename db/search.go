@@ -131,27 +131,26 @@ func (s *searchSnapshot) find(words []string, offset, limit int) (ids []int64, t
 	// The text is scanned for the longest word, and only what has it is asked for the others.
 	words = slices.Clone(words)
 	slices.SortFunc(words, func(a, b string) int { return len(b) - len(a) })
-	rare := s.rarest(words[0])
-	entry := 0
+	word, rest := words[0], words[1:]
+	rare := s.rarest(word)
 	for at := 0; ; {
-		hit := strings.IndexByte(s.text[at:], words[0][rare])
+		hit := strings.IndexByte(s.text[at:], word[rare])
 		if hit < 0 {
 			return ids, total
 		}
 		start := at + hit - rare
-		if start < 0 || !strings.HasPrefix(s.text[start:], words[0]) {
+		if start < 0 || !strings.HasPrefix(s.text[start:], word) {
 			at += hit + 1
 			continue
 		}
-		entry = s.entryAt(start, entry)
-		if containsAll(s.entries[entry].search, words[1:]) {
+		end := start + strings.IndexByte(s.text[start:], '\n')
+		if len(rest) == 0 || containsAll(s.text[strings.LastIndexByte(s.text[:start], '\n')+1:end], rest) {
 			if total >= offset && len(ids) < limit {
-				ids = append(ids, s.entries[entry].id)
+				ids = append(ids, s.entryAt(start).id)
 			}
 			total++
 		}
-		at = s.ends[entry]
-		entry++
+		at = end + 1
 	}
 }
 
@@ -166,19 +165,10 @@ func (s *searchSnapshot) rarest(word string) int {
 	return best
 }
 
-// entryAt finds the entry in whose text a position lies; it is not before from. Common words hit close by, so the search
-// gallops.
-func (s *searchSnapshot) entryAt(position, from int) int {
-	step := 1
-	for from+step < len(s.ends) && s.ends[from+step-1] <= position {
-		from += step
-		step *= 2
-	}
-	i, exact := slices.BinarySearch(s.ends[from:min(from+step, len(s.ends))], position)
-	if exact {
-		i++
-	}
-	return from + i
+// entryAt is the entry in whose text a position lies.
+func (s *searchSnapshot) entryAt(position int) searchEntry {
+	i, _ := slices.BinarySearch(s.ends, position+1) // the first text that ends after it
+	return s.entries[i]
 }
 
 func containsAll(text string, words []string) bool {
