@@ -197,6 +197,14 @@ type clientDetails struct {
 	Openings    bool
 }
 
+// Verb is what sending something to the client is called: who has an account is not invited again.
+func (d clientDetails) Verb() string {
+	if d.Portal.HasAccount() {
+		return sendFormsVerb
+	}
+	return inviteVerb
+}
+
 func (s *Site) openClient(c *fiber.Ctx, by practice.Staff) error {
 	openings := c.Query("history") == "all"
 	details, err := s.Practice.OpenClient(c.UserContext(), by, c.Params("id"), openings)

@@ -125,7 +125,7 @@ func TestAddAndEditClient(t *testing.T) {
 	s.as("Finn").post(edit, "first_name", "X", "last_name", "Y").want(403)
 	tom := s.as("Tom")
 	tom.follow(tom.post(edit, "first_name", "Ann", "last_name", "Abbott", "preferred_name", "Annie", "email", "annie@mail.example")).
-		want(200, "The changes were saved.", "Annie", "annie@mail.example", "Tom Tran changed the client (preferred name, date of birth, email)")
+		want(200, "The changes were saved.", "Annie", "annie@mail.example", "Tom Tran changed the client: preferred name, date of birth, email")
 	mia := "/clients/" + s.Mia.PublicID + "/edit"
 	olga.get(mia).want(200, "signs them out")
 	olga.post(mia, "first_name", "Mia", "last_name", "Moreno").wantError("email", "signs in to the client portal with this address")
@@ -278,7 +278,7 @@ func TestRevokeForm(t *testing.T) {
 	s.as("Tess").post(revoke).want(404)
 	s.as("Finn").post(revoke).want(403)
 	tom.get(revoke).want(200, "Revoke Form a?")
-	tom.follow(tom.post(revoke)).want(200, "The form was revoked.", "Revoked", "Tom Tran revoked a form (Form a)")
+	tom.follow(tom.post(revoke)).want(200, "The form was revoked.", "Revoked", "Tom Tran revoked a form: Form a")
 	tom.follow(tom.post(revoke)).want(200, "over already")
 	tom.follow(tom.get(revoke)).want(200, "over already")
 }

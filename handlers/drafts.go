@@ -41,11 +41,19 @@ func (p composePage) ComposeMessages() []composeMessage {
 	var all []composeMessage
 	for _, m := range p.Messages {
 		all = append(all, composeMessage{
-			DraftMessage: m, Heading: messageHeadings[m.Kind], Placeholders: practice.Placeholders(m.Kind),
+			DraftMessage: m, Heading: p.heading(m.Kind), Placeholders: practice.Placeholders(m.Kind),
 			SubjectError: p.Errors[string(m.Kind)+".subject"], BodyError: p.Errors[string(m.Kind)+".body"],
 		})
 	}
 	return all
+}
+
+// heading names a message by who receives it; for one client alone that is known.
+func (p composePage) heading(kind db.MessageKind) string {
+	if kind == db.FormsMessage && p.Client.PublicID != "" {
+		return "Message"
+	}
+	return messageHeadings[kind]
 }
 
 // URL is where the draft is kept.
@@ -56,10 +64,16 @@ func (p composePage) Verb() string { return verb(p.Draft) }
 
 func verb(d practice.Draft) string {
 	if d.Invitations == 0 && d.FormsLetters+d.WithoutForm > 0 {
-		return "Send Intake Forms"
+		return sendFormsVerb
 	}
-	return "Invite to Client Portal"
+	return inviteVerb
 }
+
+// What sending is called, on every page.
+const (
+	inviteVerb    = "Invite to Client Portal"
+	sendFormsVerb = "Send Intake Forms"
+)
 
 // back is where a draft was begun.
 func back(d practice.Draft) string {

@@ -96,7 +96,7 @@ func TestSendIntakeFormsNeedsAForm(t *testing.T) {
 	olga := s.as("Olga")
 	start := olga.post("/clients/" + s.Mia.PublicID + "/drafts").want(http.StatusSeeOther)
 	draft := start.header.Get("Location")
-	olga.get(draft).want(http.StatusOK, "Send Intake Forms", "Tick the forms that the client should fill in.", "Message to clients who have an account")
+	olga.get(draft).want(http.StatusOK, "Send Intake Forms", "Tick the forms that Mia should fill in.", "Message")
 	olga.post(draft, "forms.subject", "Forms", "forms.body", "Ready", "do", "preview").wantError("form_key", "Tick at least one form")
 }
 

@@ -322,6 +322,9 @@ func (j *judge) cell(r tableRow, f ImportField) string {
 	if !ok {
 		return ""
 	}
+	if cell := r.cell(c); isName(f, cell) {
+		return oneLine(cell)
+	}
 	return cellText(r.cell(c))
 }
 

@@ -43,6 +43,7 @@ func TestReadExports(t *testing.T) {
 		"UTF-16 with a mark": {utf16File("First Name\tLast Name\nZoë\tAbbott\n", true), row{ImportFirstName: "Zoë", ImportLastName: "Abbott"}, 2},
 		"UTF-16 without":     {utf16File("First Name,Last Name\nZoe,Abbott\n", false), row{ImportFirstName: "Zoe", ImportLastName: "Abbott"}, 2},
 		"only nothings":      {"First Name,Last Name,Email,Phone\nAnn,Abbott,n/a,NONE\n", row{ImportFirstName: "Ann", ImportLastName: "Abbott"}, 2},
+		"a family named No":  {"First Name,Last Name,Email,Phone\nMinji,No,No,no\n", row{ImportFirstName: "Minji", ImportLastName: "No"}, 2},
 		"commas in names": {"Client Name;Email\nAbbott, Ann;ann@mail.example\nBell, Ben;ben@mail.example\n",
 			row{ImportFirstName: "Ann", ImportLastName: "Abbott", ImportEmail: "ann@mail.example"}, 2},
 	} {

@@ -24,6 +24,16 @@ func cellText(cell string) string {
 	return text
 }
 
+// isName tells of a cell that holds a name, although elsewhere it would stand for nothing: No and Na are families.
+func isName(f ImportField, cell string) bool {
+	switch f {
+	case ImportFirstName, ImportLastName:
+		text := strings.ToLower(oneLine(cell))
+		return text == "no" || text == "na"
+	}
+	return false
+}
+
 // particles begin a last name of several words.
 var particles = map[string]bool{"de": true, "del": true, "della": true, "der": true, "den": true, "di": true, "da": true, "dos": true, "du": true, "la": true,
 	"le": true, "van": true, "von": true, "zu": true, "ten": true, "ter": true, "bin": true, "ibn": true, "al": true, "el": true, "st": true, "st.": true}

@@ -140,6 +140,8 @@ type person struct {
 	therapist                    string
 }
 
+func (p person) fullName() string { return p.first + " " + p.last }
+
 func (d *Practice) addClients(ctx context.Context) error {
 	all, err := d.AllStaff(ctx, d.olga)
 	if err != nil {
@@ -234,7 +236,7 @@ func (d *Practice) inviteAndJoin(ctx context.Context) error {
 		if !ok {
 			return fmt.Errorf("%s joined, and is no client", address)
 		}
-		if err := d.fill(ctx, client, i); err != nil {
+		if err := d.fill(ctx, respondent{client, people[4+i].fullName(), i}); err != nil {
 			return err
 		}
 	}
@@ -254,7 +256,7 @@ func (d *Practice) askAgain(ctx context.Context) error {
 			return err
 		}
 		client, _ := who.Client()
-		if err := d.fillAll(ctx, client, 10+i); err != nil {
+		if err := d.fillAll(ctx, respondent{client, people[4+i].fullName(), 10 + i}); err != nil {
 			return err
 		}
 	}
@@ -298,58 +300,64 @@ func addresses(from, to int) (some []string) {
 	return some
 }
 
-// fill fills in as much as the i-th client did: some all, some a part, some nothing.
-func (d *Practice) fill(ctx context.Context, client practice.Client, i int) error {
-	switch i % 4 {
+// respondent is a client who fills in forms.
+type respondent struct {
+	practice.Client
+	name string
+	n    int // tells respondents' answers apart
+}
+
+// fill fills in as much as a respondent did: some all, some a part, some nothing.
+func (d *Practice) fill(ctx context.Context, by respondent) error {
+	switch by.n % 4 {
 	case 0, 1:
-		return d.fillAll(ctx, client, i)
+		return d.fillAll(ctx, by)
 	case 2:
-		portal, err := d.Portal(ctx, client)
+		portal, err := d.Portal(ctx, by.Client)
 		if err != nil || len(portal.Open) == 0 {
 			return err
 		}
-		if err := d.submit(ctx, client, portal.Open[0], i); err != nil {
+		if err := d.submit(ctx, by, portal.Open[0]); err != nil {
 			return err
 		}
 		if len(portal.Open) > 1 {
 			last := portal.Open[len(portal.Open)-1]
-			input := answers(last.Paper, i)
-			return d.saveSome(ctx, client, last, input)
+			return d.saveSome(ctx, by, last)
 		}
 	}
 	return nil
 }
 
-func (d *Practice) fillAll(ctx context.Context, client practice.Client, i int) error {
-	portal, err := d.Portal(ctx, client)
+func (d *Practice) fillAll(ctx context.Context, by respondent) error {
+	portal, err := d.Portal(ctx, by.Client)
 	if err != nil {
 		return err
 	}
 	for _, r := range portal.Open {
-		if err := d.submit(ctx, client, r, i); err != nil {
+		if err := d.submit(ctx, by, r); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (d *Practice) submit(ctx context.Context, client practice.Client, r practice.FormRequest, i int) error {
-	if _, err := d.OpenForm(ctx, client, r.PublicID); err != nil {
+func (d *Practice) submit(ctx context.Context, by respondent, r practice.FormRequest) error {
+	if _, err := d.OpenForm(ctx, by.Client, r.PublicID); err != nil {
 		return err
 	}
-	done, err := d.SubmitForm(ctx, client, r.PublicID, answers(r.Paper, i))
+	done, err := d.SubmitForm(ctx, by.Client, r.PublicID, answers(r.Paper, by))
 	if err == nil && len(done.Wrong) > 0 {
 		return fmt.Errorf("the invented answers to %s don't fit: %v", r.Paper.Key, done.Wrong)
 	}
 	return err
 }
 
-func (d *Practice) saveSome(ctx context.Context, client practice.Client, r practice.FormRequest, input func(string) []string) error {
-	if _, err := d.OpenForm(ctx, client, r.PublicID); err != nil {
+func (d *Practice) saveSome(ctx context.Context, by respondent, r practice.FormRequest) error {
+	if _, err := d.OpenForm(ctx, by.Client, r.PublicID); err != nil {
 		return err
 	}
-	asked := 0
-	_, err := d.SaveAnswers(ctx, client, r.PublicID, func(name string) []string {
+	asked, input := 0, answers(r.Paper, by)
+	_, err := d.SaveAnswers(ctx, by.Client, r.PublicID, func(name string) []string {
 		values := input(name)
 		if name != forms.ShownInput && len(values) > 0 {
 			if asked++; asked > 6 {
