@@ -46,10 +46,13 @@ type Site struct {
 
 // How large a request's body may be, in bytes. Bodies are held in memory, so strangers get little of it.
 const (
-	maxStranger = 64 << 10
+	maxStranger = 32 << 10
 	maxSignedIn = maxAnswers + 1<<20         // a form filled in, and room to say that it is too long
 	maxBody     = practice.MaxImport + 1<<20 // the largest file to import, and what a form puts round it
 )
+
+// maxConnections bounds what slow clients can hold: with a stranger's largest body each, some 300 MB.
+const maxConnections = 4096
 
 // importTime is how long a file to import may take to arrive.
 const importTime = 5 * time.Minute
@@ -86,6 +89,7 @@ func New(config Config) (*Site, error) {
 	s.app = fiber.New(fiber.Config{
 		Immutable:             true, // else what a request said turns into what another says
 		BodyLimit:             maxBody,
+		Concurrency:           maxConnections,
 		ReadBufferSize:        16 << 10,
 		ReadTimeout:           30 * time.Second,
 		WriteTimeout:          60 * time.Second,
@@ -257,7 +261,7 @@ func (s *Site) problem(c *fiber.Ctx, err error) error {
 	case fiberError != nil && !seen: // the server's own words would quote the request
 		page.Status, page.Heading, page.Sentence = fiberError.Code, http.StatusText(fiberError.Code), "The request couldn't be read, so nothing was done."
 		if page.Status == fiber.StatusRequestEntityTooLarge {
-			page.Sentence = "This is larger than what can be sent here, so nothing was done."
+			page.Sentence = "This is larger than what can be sent here, so nothing was done. If you were away for a while, sign in and try again."
 		}
 	case fiberError != nil:
 		page.Status, page.Heading, page.Sentence = fiberError.Code, http.StatusText(fiberError.Code), fiberError.Message
