@@ -33,6 +33,11 @@ func (s *Site) signIn(c *fiber.Ctx) error {
 		page.Shell = s.shell(c, "Sign in", "")
 		return s.show(c.Status(fiber.StatusUnprocessableEntity), "session/sign_in", page)
 	}
+	if before := actor(c); !before.Nobody() {
+		if err := s.Practice.SignOut(c.UserContext(), before, s.cookie.get(c, sessionCookie)); err != nil {
+			return err
+		}
+	}
 	s.cookie.set(c, sessionCookie, token, 0)
 	if local(page.Next) {
 		return s.seeOther(c, page.Next)

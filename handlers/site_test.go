@@ -29,7 +29,13 @@ func TestSignInAndOut(t *testing.T) {
 	b.follow(b.post("/sign-out").wantTo("/sign-in")).want(200, "You are signed out.")
 	b.cookies[sessionCookie] = session
 	b.get("/").wantTo("/sign-in")
-	s.as("Mia").get("/").wantTo("/portal")
+	mia := s.as("Mia")
+	mia.get("/").wantTo("/portal")
+	session = mia.cookies[sessionCookie]
+	mia.post("/sign-in", "email", "leo@mail.example", "password", "a quiet place to wait").wantTo("/portal")
+	mia.get("/portal").want(200, "Welcome, Leo")
+	mia.cookies[sessionCookie] = session
+	mia.get("/portal").wantTo("/sign-in?next=%2Fportal") // the session that the new one took the place of
 }
 
 func TestSignInLeadsBack(t *testing.T) {

@@ -274,7 +274,7 @@ func (p *Practice) SaveDraft(ctx context.Context, by Staff, draftID string, chan
 		}
 		wrong := Invalid{}
 		for kind, m := range change.Messages {
-			for field, sentence := range checkMessage(kind, m, string(kind)+".") {
+			for field, sentence := range p.checkMessage(kind, m, string(kind)+".") {
 				wrong[field] = sentence
 			}
 			d.record.Messages[kind] = m

@@ -253,12 +253,14 @@ func TestMessageFaults(t *testing.T) {
 		{db.InvitationMessage, db.Message{Subject: "x", Body: "Hi {client_frist_name}"}, "invitation.body", "{client_frist_name}"},
 		{db.InvitationMessage, db.Message{Subject: "{portal_link}", Body: "x"}, "invitation.subject", "{portal_link}"},
 		{db.FormsMessage, db.Message{Subject: "x", Body: "until {link_expires_on}"}, "forms.body", "{link_expires_on}"},
+		{db.InvitationMessage, db.Message{Subject: "x", Body: strings.Repeat("&", 9_999)}, "invitation.body", "too long a mail"},
+		{db.InvitationMessage, db.Message{Subject: "x", Body: strings.Repeat("{therapist_name}", 400)}, "invitation.body", "too long a mail"},
 		{db.FormsMessage, db.Message{Subject: strings.Repeat("x", 201), Body: "x"}, "forms.subject", "200"},
 	} {
 		err := c.Practice.SaveDraft(t.Context(), c.Olga.Staff, id, practice.DraftChange{Messages: map[db.MessageKind]db.Message{wrong.kind: wrong.m}})
 		var invalid practice.Invalid
 		if !errors.As(err, &invalid) || !strings.Contains(invalid[wrong.field], wrong.mention) {
-			t.Errorf("%+v: %v", wrong.m, err)
+			t.Errorf("%.60v: %v", wrong.m, err)
 		}
 	}
 }

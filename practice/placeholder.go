@@ -87,8 +87,8 @@ const (
 	maxBody    = 10_000
 )
 
-// check says what is wrong with a message; its fields are "subject" and "body", after the prefix.
-func checkMessage(kind db.MessageKind, m db.Message, prefix string) Invalid {
+// messageFaults says what is wrong with a message by itself; its fields are "subject" and "body", after the prefix.
+func messageFaults(kind db.MessageKind, m db.Message, prefix string) Invalid {
 	wrong := Invalid{}
 	if strings.TrimSpace(m.Subject) == "" {
 		wrong[prefix+"subject"] = "Write a subject: a mail without one looks like spam."

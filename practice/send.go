@@ -2,8 +2,10 @@ package practice
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"anteroom/db"
@@ -50,6 +52,22 @@ func (w *writer) write(kind db.MessageKind, m db.Message, client db.Client, ther
 			w.practice.Name, w.practice.Phone),
 		Date: w.now.In(w.practice.TimeZone),
 	})
+}
+
+// checkMessage says what is wrong with a message, and with the longest letter that it makes; its fields are "subject" and
+// "body", after the prefix.
+func (p *Practice) checkMessage(kind db.MessageKind, m db.Message, prefix string) Invalid {
+	wrong := messageFaults(kind, m, prefix)
+	if len(wrong) > 0 {
+		return wrong
+	}
+	name, long := strings.Repeat("w", maxName), strings.Repeat("w", longestName)
+	client := db.Client{FirstName: name, LastName: name, PreferredName: name, Email: p.config.From}
+	w := p.newWriter(db.Organization{Name: name, Phone: name, TimeZone: time.UTC}, long, time.Time{})
+	if _, err := w.write(kind, m, client, []string{long}); errors.Is(err, mail.ErrTooLong) {
+		wrong[prefix+"body"] = "This makes too long a mail. Shorten it."
+	}
+	return wrong
 }
 
 // message is what a recipient's letter is made from: their own message, or the draft's.
@@ -126,7 +144,7 @@ func (p *Practice) ChangeMessage(ctx context.Context, by Staff, draftID, clientI
 			return ErrNotFound
 		}
 		r := d.recipients[at]
-		if wrong := checkMessage(r.kind, m, ""); len(wrong) > 0 {
+		if wrong := p.checkMessage(r.kind, m, ""); len(wrong) > 0 {
 			return wrong
 		}
 		if !forAll {
