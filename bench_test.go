@@ -654,9 +654,8 @@ func serveFragment(b *testing.B) {
 		template.Must(tmpl.New(name).Parse(string(text)))
 	}
 	type row struct {
-		PublicID, ListName, Email, Therapist, Slug, Words, Reason, Forms string
-		Portal                                                           struct{ HasAccount bool }
-		Progress                                                         struct{ SafetyConcern bool }
+		ID, Name, Email, Therapist, Slug, Words, Reason, Forms string
+		HasAccount, Concern                                    bool
 	}
 	page := struct {
 		Fragment     bool
@@ -666,7 +665,7 @@ func serveFragment(b *testing.B) {
 	}{Fragment: true, Count: "100 clients found"}
 	page.Pages.Rows, page.Pages.Next = "1–25 of 100", "/clients?page=2"
 	for i := range 25 {
-		page.Rows = append(page.Rows, row{PublicID: fmt.Sprintf("00000000-0000-4000-8000-%012d", i), ListName: "Johansson-Bell, Ann",
+		page.Rows = append(page.Rows, row{ID: fmt.Sprintf("00000000-0000-4000-8000-%012d", i), Name: "Johansson-Bell, Ann",
 			Email: fmt.Sprintf("g42-%03d@mail.example", i), Therapist: "Olga Ortiz", Slug: "not-invited", Words: "Not invited"})
 	}
 	app := fiber.New(fiber.Config{DisableStartupMessage: true})

@@ -4,6 +4,7 @@
 package db
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"embed"
@@ -144,8 +145,9 @@ func (db *DB) run(ctx context.Context, pool *sql.DB, fn func(*Tx) error) error {
 		return err
 	}
 	defer sqlTx.Rollback()
-	if err := fn(&Tx{Tx: sqlTx, ctx: ctx, db: db, now: db.clock().Truncate(time.Millisecond)}); err != nil {
-		return named(err)
+	// When ctx ends, the transaction does. To end its statements too, the driver would start a goroutine for each.
+	if err := fn(&Tx{Tx: sqlTx, ctx: context.WithoutCancel(ctx), db: db, now: db.clock().Truncate(time.Millisecond)}); err != nil {
+		return named(cmp.Or(ctx.Err(), err))
 	}
 	return named(sqlTx.Commit())
 }
