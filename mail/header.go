@@ -88,6 +88,8 @@ func encode(s string) string {
 	return strings.Join(words, " ")
 }
 
+var quoter = strings.NewReplacer(`\`, `\\`, `"`, `\"`)
+
 // nameAddr writes an address for From, To or Reply-To.
 func nameAddr(a Address) string {
 	addr := "<" + a.Email.Envelope() + ">"
@@ -98,5 +100,5 @@ func nameAddr(a Address) string {
 	if encoded := encode(name); encoded != name {
 		return encoded + " " + addr
 	}
-	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(name) + `" ` + addr
+	return `"` + quoter.Replace(name) + `" ` + addr
 }
