@@ -80,7 +80,7 @@ func (w *Worker) Status() Status {
 func (w *Worker) Run(ctx context.Context) error {
 	wire, drop := context.WithCancel(context.WithoutCancel(ctx))
 	defer drop()
-	r := &run{Worker: w, results: make(chan result, w.connections), claimed: map[int64]bool{}, starting: true, more: true}
+	r := &run{Worker: w, results: make(chan result, w.connections), turned: make(chan turn, 1), claimed: map[int64]bool{}, starting: true, more: true}
 	var working sync.WaitGroup
 	for range w.connections {
 		s := &sender{jobs: make(chan job, 1)}
@@ -156,13 +156,16 @@ func (j job) do(ctx context.Context, line *Line) Result {
 	return result
 }
 
-// run is the dispatcher: one goroutine that alone talks to the database and knows what every sender does. It claims a few
-// letters more than there are senders, so that none waits for a commit, and keeps the endings of several in one commit.
+// run is the dispatcher: one goroutine that knows what every sender does and takes turns at the database. It claims a few
+// letters more than there are senders and hands them out while a turn is under way, so that none waits for a commit, and
+// keeps the endings of several in one commit.
 type run struct {
 	*Worker
 	senders   []*sender
 	idle      []*sender // the last one worked last: its connection is open
 	results   chan result
+	turned    chan turn
+	turning   bool           // a turn is under way
 	out       int            // jobs that senders have
 	ready     []job          // claimed letters for which no sender is free
 	claimed   map[int64]bool // by this run, and not known to be settled
@@ -193,6 +196,8 @@ func (r *run) work(ctx context.Context) {
 			for len(r.results) > 0 {
 				r.take(<-r.results)
 			}
+		case t := <-r.turned:
+			r.kept(t)
 		case <-r.wake:
 			r.more = true
 		case <-timer.C:
@@ -211,7 +216,7 @@ func (r *run) patience() time.Duration {
 	} else if !r.next.IsZero() && !r.more {
 		sooner(r.next.Sub(now))
 	}
-	if len(r.endings) > 0 {
+	if len(r.endings) > 0 && !r.turning {
 		sooner(time.Until(r.oldest.Add(settleWithin)))
 	}
 	if until := time.Until(r.writable); until > 0 {
@@ -322,53 +327,75 @@ func (r *run) end(s db.Settlement) {
 	r.more = r.more || s.State == db.LetterQueued // it has a due time that next doesn't know
 }
 
-// turn is one transaction: it keeps what ended, when that is due, and claims what senders need.
+// turn is one transaction: it keeps how letters ended, and claims what senders need.
+type turn struct {
+	endings []db.Settlement
+	claim   bool
+	jobs    []job
+	next    time.Time
+	err     error
+}
+
+// turn begins a turn when one is due and none is under way.
 func (r *run) turn(ctx context.Context) {
 	ahead := r.ahead()
 	wanted := r.working() + ahead - r.out - len(r.ready)
 	claim := r.more && r.held.IsZero() && !r.stopping && wanted > 0 && 2*len(r.ready) <= ahead
 	keep := len(r.endings) > 0 && (len(r.endings) >= settleAtOnce || r.out+len(r.ready) == 0 || time.Since(r.oldest) >= settleWithin)
-	if !claim && !keep || time.Now().Before(r.writable) {
+	if r.turning || !claim && !keep || time.Now().Before(r.writable) {
 		return
 	}
-	var jobs []job
-	var next time.Time
-	err := r.db.Update(context.WithoutCancel(ctx), func(tx *db.Tx) (err error) {
-		for _, s := range r.endings {
-			if err := tx.SettleLetter(s); err != nil {
+	t := turn{endings: r.endings, claim: claim}
+	r.endings, r.turning = nil, true
+	r.more = r.more && !claim // what is due from now on is for the next turn
+	go func() {
+		t.err = r.db.Update(context.WithoutCancel(ctx), func(tx *db.Tx) (err error) {
+			for _, s := range t.endings {
+				if err := tx.SettleLetter(s); err != nil {
+					return err
+				}
+			}
+			if !t.claim {
+				return nil
+			}
+			if err := r.recover(tx); err != nil {
 				return err
 			}
-		}
-		if !claim {
-			return nil
-		}
-		if err := r.recover(tx); err != nil {
+			if t.jobs, err = claimJobs(tx, wanted); err != nil {
+				return err
+			}
+			t.next, err = tx.NextLetter()
 			return err
-		}
-		if jobs, err = claimJobs(tx, wanted); err != nil {
-			return err
-		}
-		next, err = tx.NextLetter()
-		return err
-	})
-	if err != nil {
-		r.log.Error("outbox can't be written", "error", err)
+		})
+		r.turned <- t
+	}()
+}
+
+// kept goes on where a turn ended.
+func (r *run) kept(t turn) {
+	r.turning = false
+	if t.err != nil {
+		r.log.Error("outbox can't be written", "error", t.err)
 		r.writable = time.Now().Add(writeAgain)
+		r.endings, r.more = append(t.endings, r.endings...), r.more || t.claim
 		return
 	}
-	for _, s := range r.endings {
+	for _, s := range t.endings {
 		delete(r.claimed, s.Letter.ID)
 	}
-	r.endings = nil
-	if !claim {
+	if !t.claim {
 		return
 	}
-	for _, j := range jobs {
+	r.starting, r.next, r.claimedAt, r.finished = false, t.next, time.Now(), 0
+	r.more = r.more || !t.next.IsZero() && !r.db.Now().Before(t.next)
+	for _, j := range t.jobs {
 		r.claimed[j.letter.ID] = true
+		if r.held.IsZero() && !r.stopping {
+			r.ready = append(r.ready, j)
+		} else { // it came too late
+			r.end(settlement(*j.letter, Result{}, r.db.Now()))
+		}
 	}
-	r.ready = append(r.ready, jobs...)
-	r.starting, r.next, r.claimedAt, r.finished = false, next, time.Now(), 0
-	r.more = !next.IsZero() && !r.db.Now().Before(next)
 	if len(r.ready)+r.out == 0 && !r.more {
 		r.free() // there is nothing to hold
 	}
@@ -450,14 +477,21 @@ func (r *run) finish(ctx context.Context, drop context.CancelFunc) error {
 	r.ready = nil
 	late := time.AfterFunc(r.stopWithin, drop)
 	defer late.Stop()
-	for r.out > 0 {
-		r.take(<-r.results)
+	for r.out > 0 || r.turning {
+		select {
+		case res := <-r.results:
+			r.take(res)
+		case t := <-r.turned:
+			r.kept(t)
+		}
 	}
 	for try := range lastWrites {
 		if try > 0 {
 			time.Sleep(time.Until(r.writable))
 		}
-		r.turn(ctx)
+		if r.turn(ctx); r.turning {
+			r.kept(<-r.turned)
+		}
 		if len(r.endings) == 0 {
 			return nil
 		}
