@@ -131,9 +131,9 @@ type DraftLetter struct {
 // LettersOfDraft lists a page of a draft's letters to clients within reach: what needs a look first, then by name.
 func (tx *Tx) LettersOfDraft(reach Reach, draftID int64, offset, limit int) ([]DraftLetter, error) {
 	return list(tx, func(s scanner) (l DraftLetter, err error) {
-		err = s.Scan(&l.PublicID, &l.Kind, &l.State, &l.Reply, timeScan{&l.SettledAt}, &l.Client.PublicID, &l.Client.FirstName, &l.Client.LastName)
+		err = s.Scan(&l.PublicID, &l.Kind, &l.State, &l.Reply, timeScan{&l.Due}, timeScan{&l.SettledAt}, &l.Client.PublicID, &l.Client.FirstName, &l.Client.LastName)
 		return l, err
-	}, `SELECT l.public_id, l.kind, l.state, l.reply, l.settled_at, c.public_id, c.first_name, c.last_name
+	}, `SELECT l.public_id, l.kind, l.state, l.reply, l.due, l.settled_at, c.public_id, c.first_name, c.last_name
 		FROM letters l JOIN clients c ON c.id = l.client_id WHERE l.draft_id = ? AND `+reach.holds("c.id")+`
 		ORDER BY l.state NOT IN ('failed', 'needs attention'), c.sort_key, c.id LIMIT ? OFFSET ?`, draftID, limit, offset)
 }
