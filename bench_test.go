@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"cmp"
+	"context"
 	"database/sql"
 	"encoding/csv"
 	"fmt"
@@ -277,8 +278,8 @@ func (m measures) coldStart(b *testing.B) {
 func (m measures) firstVisit(b *testing.B, site *server) {
 	fetch := func(path string) (body []byte, size int) {
 		var wire counter
-		transport := &http.Transport{Dial: func(network, addr string) (net.Conn, error) {
-			conn, err := net.Dial(network, addr)
+		transport := &http.Transport{DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			conn, err := (&net.Dialer{}).DialContext(ctx, network, addr)
 			return counted{conn, &wire}, err
 		}}
 		defer transport.CloseIdleConnections()

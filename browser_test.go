@@ -494,20 +494,6 @@ func (p *person) one(role, name string) (id cdp.BackendNodeID) {
 	return id
 }
 
-// has waits for something of that role and name.
-func (p *person) has(role, name string) {
-	p.t.Helper()
-	p.one(role, name)
-}
-
-// hasNot checks that nothing has that role and name now.
-func (p *person) hasNot(role, name string) {
-	p.t.Helper()
-	if ids, err := p.find(role, name); err != nil || len(ids) > 0 {
-		p.t.Errorf("%s finds %d of the %s %q at %s (%v)", p.name, len(ids), role, name, p.where(), err)
-	}
-}
-
 // clicks clicks the middle of what has that role and name, as a mouse or a finger would.
 func (p *person) clicks(role, name string) {
 	p.t.Helper()
@@ -555,26 +541,6 @@ func (p *person) value(role, label string) string {
 	var v string
 	p.must(json.Unmarshal(got.Result.Value, &v))
 	return v
-}
-
-// chooses picks an option of a list by its words.
-func (p *person) chooses(label, option string) {
-	p.t.Helper()
-	object, err := ask(p, dom.ResolveNode, dom.ResolveNodeParams{BackendNodeID: p.one("combobox", label)})
-	p.must(err)
-	argument, _ := json.Marshal(option)
-	got, err := ask(p, runtime.CallFunctionOn, runtime.CallFunctionOnParams{ObjectID: object.Object.ObjectID,
-		FunctionDeclaration: `function(words) {
-			const option = [...this.options].find(o => o.text.trim() == words)
-			if (!option) return false
-			this.value = option.value
-			for (const type of ['input', 'change']) this.dispatchEvent(new Event(type, {bubbles: true}))
-			return true
-		}`, Arguments: []*runtime.CallArgument{{Value: argument}}})
-	p.must(err)
-	if string(got.Result.Value) != "true" {
-		p.t.Fatalf("%s: %q offers no %q", p.name, label, option)
-	}
 }
 
 // names are the accessible names of everything of a role in a part of the page.

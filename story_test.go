@@ -452,7 +452,7 @@ func TestStoryKilled(t *testing.T) {
 	fern.answers("Little interest", "Nearly every day")
 	fern.sees("All answers saved")
 	site.stop(syscall.SIGKILL)
-	site = start(t, env, "serve")
+	start(t, env, "serve")
 	fern.opens(fern.where())
 	if !evaluate[bool](fern, `document.querySelectorAll('form input:checked').length == 1`) {
 		t.Error("the answer is lost")
