@@ -57,28 +57,28 @@ func (tx *Tx) EndLinks(purpose Purpose, clientID, staffID int64) error {
 	return err
 }
 
-// LinkToken derives the token that a letter carries. Only the worker asks, for a letter on its way out.
-func (tx *Tx) LinkToken(linkID int64) (string, error) {
-	var keyID, purpose string
-	var nonce []byte
-	if err := tx.row("SELECT key_id, purpose, nonce FROM links WHERE id = ?", linkID).Scan(&keyID, &purpose, &nonce); err != nil {
-		return "", named(err)
-	}
-	return tx.db.keys.token(keyID, purpose, nonce)
-}
+const linkColumns = "id, purpose, client_id, staff_id, created_at, expires_at, used_at, ended_at"
 
-// Link finds the link of a letter.
-func (tx *Tx) Link(id int64) (Link, error) { return tx.linkWhere("id = ?", id) }
+func readLink(s scanner) (l Link, err error) {
+	err = s.Scan(&l.ID, &l.Purpose, idScan{&l.ClientID}, idScan{&l.StaffID}, timeScan{&l.CreatedAt}, timeScan{&l.ExpiresAt}, timeScan{&l.UsedAt}, timeScan{&l.EndedAt})
+	return l, named(err)
+}
 
 // LinkByToken finds a link, live or not, by the token that a reader brought.
 func (tx *Tx) LinkByToken(token string) (Link, error) {
-	return tx.linkWhere("token_hash = ?", tokenHash(token))
+	return readLink(tx.row("SELECT "+linkColumns+" FROM links WHERE token_hash = ?", tokenHash(token)))
 }
 
-func (tx *Tx) linkWhere(where string, arg any) (l Link, err error) {
-	err = tx.row("SELECT id, purpose, client_id, staff_id, created_at, expires_at, used_at, ended_at FROM links WHERE "+where, arg).
-		Scan(&l.ID, &l.Purpose, idScan{&l.ClientID}, idScan{&l.StaffID}, timeScan{&l.CreatedAt}, timeScan{&l.ExpiresAt}, timeScan{&l.UsedAt}, timeScan{&l.EndedAt})
-	return l, named(err)
+// LinkToken finds the link of a letter and derives the token that the letter carries. Only the worker asks, for a letter on
+// its way out.
+func (tx *Tx) LinkToken(linkID int64) (l Link, token string, err error) {
+	var keyID string
+	var nonce []byte
+	if l, err = readLink(also{tx.row("SELECT "+linkColumns+", key_id, nonce FROM links WHERE id = ?", linkID), []any{&keyID, &nonce}}); err != nil {
+		return l, "", err
+	}
+	token, err = tx.db.keys.token(keyID, string(l.Purpose), nonce)
+	return l, token, err
 }
 
 // UseLink spends a live link; ErrNotFound when it was spent, ended or expired meanwhile.

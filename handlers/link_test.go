@@ -20,7 +20,7 @@ func (s *testSite) mailedLink(clientID, staffID int64) (path string) {
 		if err != nil {
 			return err
 		}
-		token, err := tx.LinkToken(letters[0].LinkID)
+		_, token, err := tx.LinkToken(letters[0].LinkID)
 		path = "/link/" + token
 		return err
 	})

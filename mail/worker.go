@@ -450,10 +450,7 @@ func claimJobs(tx *db.Tx, n int) ([]job, error) {
 		j := job{letter: &letters[i]}
 		var link db.Link
 		if j.letter.LinkID != 0 {
-			if link, err = tx.Link(j.letter.LinkID); err != nil {
-				return nil, err
-			}
-			if j.token, err = tx.LinkToken(j.letter.LinkID); err != nil {
+			if link, j.token, err = tx.LinkToken(j.letter.LinkID); err != nil {
 				return nil, err
 			}
 		}

@@ -51,7 +51,7 @@ func lastToken(t *testing.T, c *cast.Cast, clientID, staffID int64) (token strin
 		t.Fatal("no letter was sent")
 	}
 	err := c.DB.View(t.Context(), func(tx *db.Tx) (err error) {
-		token, err = tx.LinkToken(all[0].LinkID)
+		_, token, err = tx.LinkToken(all[0].LinkID)
 		return err
 	})
 	if err != nil {
