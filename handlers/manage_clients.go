@@ -18,6 +18,9 @@ type manageClientsPage struct {
 	Total     int
 	Selection practice.Selection
 	Part      bool // a part of the page was asked for: what stands outside it is sent along
+
+	Reselected bool // more was ticked or unticked than the list shows: list and selection are sent together
+	Dropped    bool // one client was taken out of those who are selected
 }
 
 // manageRow is a client with a checkbox.
@@ -82,7 +85,10 @@ func manageClientsAt(query string, number int) string {
 func (s *Site) selectClients(c *fiber.Ctx, by practice.Administrator) error {
 	query := c.FormValue("q")
 	change := practice.SelectionChange{Shown: posted(c, "shown"), On: posted(c, "on"), Drop: c.FormValue("drop")}
+	number := max(formNumber(c, "page"), 1)
 	switch c.FormValue("do") {
+	case "search":
+		number = 1
 	case "all":
 		change.Found = &query
 	case "clear":
@@ -101,11 +107,18 @@ func (s *Site) selectClients(c *fiber.Ctx, by practice.Administrator) error {
 			return err
 		}
 		return s.seeOther(c, draftPath(id))
+	case partly(c) && (c.FormValue("do") != "" || change.Drop != ""):
+		page, err := s.manageClientsPage(c, by, query, number)
+		if err != nil {
+			return err
+		}
+		page.Selection, page.Reselected, page.Dropped = selection, true, change.Drop != "" && selection.Count > 0
+		return s.show(c, "organization/_found", page)
 	case partly(c):
 		return s.show(c, "organization/_selection", manageClientsPage{Selection: selection})
 	}
 	if to := c.FormValue("to"); local(to) {
 		return s.seeOther(c, to)
 	}
-	return s.seeOther(c, manageClientsAt(query, max(formNumber(c, "page"), 1)))
+	return s.seeOther(c, manageClientsAt(query, number))
 }

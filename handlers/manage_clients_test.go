@@ -35,6 +35,17 @@ func TestManageClients(t *testing.T) {
 	olga.post(manageClientsPath, "do", "all", "q", "", "shown", s.Ann.PublicID, "shown", s.Ben.PublicID, "on", s.Ann.PublicID).want(http.StatusSeeOther)
 	olga.get(manageClientsPath).want(http.StatusOK, "4 clients selected")
 
+	// With script, who is taken out is unticked in the list too, and those who remain stay in sight.
+	part = olga.htmx().post(manageClientsPath, "drop", s.Ann.PublicID, "page", "1").want(http.StatusOK, "3 clients selected", "Abbott, Ann")
+	if n := part.doc.Find("input[name=on][checked]").Length(); n != 3 || part.doc.Find("#selection[hx-swap-oob] details[open]").Length() != 1 {
+		t.Errorf("%d boxes are ticked, want 3: %s", n, part.main())
+	}
+	olga.htmx().post(manageClientsPath, "do", "clear").want(http.StatusOK, "0 clients selected")
+	olga.htmx().post(manageClientsPath, "do", "all", "q", "").want(http.StatusOK, "4 clients selected")
+	olga.post(manageClientsPath, "do", "clear", "q", "a", "page", "3").wantTo(manageClientsPath + "?page=3&q=a")
+	olga.post(manageClientsPath, "do", "search", "q", "a", "page", "3").wantTo(manageClientsPath + "?q=a")
+	olga.post(manageClientsPath, "do", "all", "q", "").want(http.StatusSeeOther)
+
 	to := olga.post(manageClientsPath, "do", "invite").want(http.StatusSeeOther).header.Get("Location")
 	if !strings.HasPrefix(to, "/drafts/") {
 		t.Errorf("inviting leads to %s", to)

@@ -12,6 +12,7 @@ import (
 
 // Pages is where a list's page stands among the others.
 type Pages struct {
+	Number       int // of the page, from 1
 	From, To, Of int // rows, from 1
 	Previous     string
 	Next         string
@@ -19,7 +20,7 @@ type Pages struct {
 
 // newPages places page number (from 1) of a list with some rows; url is the address of a page.
 func newPages(number, rows int, url func(number int) string) Pages {
-	p := Pages{From: (number-1)*practice.PageSize + 1, To: min(number*practice.PageSize, rows), Of: rows}
+	p := Pages{Number: number, From: (number-1)*practice.PageSize + 1, To: min(number*practice.PageSize, rows), Of: rows}
 	if number > 1 {
 		p.Previous = url(number - 1)
 	}
