@@ -218,13 +218,13 @@ func (s setting) fromEnvironment() (string, error) {
 func printUsage(usage, summary string, own []option, leave []string) {
 	fmt.Printf("usage: anteroom %s\n%s\n\n", usage, summary)
 	for _, o := range own {
-		fmt.Printf("  -%-12s %s\n", o.flag, o.meaning)
+		fmt.Printf("  -%-15s %s\n", o.flag, o.meaning)
 	}
 	for _, s := range settings {
 		if slices.Contains(leave, s.flag) {
 			continue
 		}
-		fmt.Printf("  -%-12s %s\n               %s", s.flag, s.meaning, s.env)
+		fmt.Printf("  -%-15s %s\n                   %s", s.flag, s.meaning, s.env)
 		if s.secret {
 			fmt.Printf(" or %s_FILE", s.env)
 		}
@@ -564,7 +564,7 @@ func importFile(ctx context.Context, args []string) error {
 		{"dry-run", "tell what would happen, and change nothing", &dry},
 		{"good-rows-only", "import the rows without a problem, though others have one", &goodOnly},
 		{"dates", "how dates are written: month (5/17/1990) or day (17/5/1990) first; guessed unless given", &dates},
-	}, "addr", "url", "smtp-url", "smtp-from")
+	}, "addr", "url", "smtp-url", "smtp-from", "proxy-header")
 	if err != nil {
 		return err
 	}
