@@ -292,7 +292,11 @@ func (p *Practice) renewInvitation(tx *db.Tx, client db.Client) (sent bool, err 
 		return false, err
 	}
 	w := p.newWriter(o, inviter.Name, tx.Now())
-	if err := p.sendInvitation(tx, w, message, client, therapists[client.ID], inviter.ID, db.Letter{}); err != nil {
+	letter, err := w.write(db.InvitationMessage, message, client, therapists[client.ID])
+	if err != nil {
+		return false, err
+	}
+	if err := p.sendInvitation(tx, letter, client, w.expires(), inviter.ID, db.Letter{}); err != nil {
 		return false, err
 	}
 	return true, tx.Audit(db.AuditEntry{ClientID: client.ID, Act: "sent a new link to join", Detail: "asked for by whoever holds the old link or knows the address"})

@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"anteroom/db"
@@ -36,13 +39,8 @@ func (w *writer) write(kind db.MessageKind, m db.Message, client db.Client, ther
 	if kind == db.FormsMessage {
 		link = w.p.link("sign-in")
 	}
-	parsed, ok := w.parsed[m]
-	if !ok {
-		parsed = mail.Parse(m.Subject, m.Body)
-		w.parsed[m] = parsed
-	}
 	from := mail.Address{Name: w.practice.Name, Email: w.p.config.From}
-	return w.p.config.Composer.Compose(parsed, mail.Particulars{
+	return w.p.config.Composer.Compose(w.parse(m), mail.Particulars{
 		From: from, ReplyTo: from,
 		To: mail.Address{Name: client.FirstName + " " + client.LastName, Email: client.Email},
 		Values: particulars{client: client, therapists: therapists, practice: w.practice, sender: w.sender,
@@ -52,6 +50,34 @@ func (w *writer) write(kind db.MessageKind, m db.Message, client db.Client, ther
 			w.practice.Name, w.practice.Phone),
 		Date: w.now.In(w.practice.TimeZone),
 	})
+}
+
+func (w *writer) parse(m db.Message) *mail.Message {
+	parsed, ok := w.parsed[m]
+	if !ok {
+		parsed = mail.Parse(m.Subject, m.Body)
+		w.parsed[m] = parsed
+	}
+	return parsed
+}
+
+// writeAll composes the letters of some recipients of a draft, on every processor: the sending waits for nothing longer.
+func (w *writer) writeAll(d Draft, some []recipient) ([]mail.Letter, error) {
+	for _, r := range some {
+		w.parse(d.message(r)) // so that below it is only looked up
+	}
+	letters, errs := make([]mail.Letter, len(some)), make([]error, len(some))
+	var next atomic.Int64
+	var wait sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		wait.Go(func() {
+			for i := int(next.Add(1)) - 1; i < len(some); i = int(next.Add(1)) - 1 {
+				letters[i], errs[i] = w.write(some[i].kind, d.message(some[i]), some[i].Client, some[i].therapists)
+			}
+		})
+	}
+	wait.Wait()
+	return letters, errors.Join(errs...)
 }
 
 // checkMessage says what is wrong with a message, and with the longest letter that it makes; its fields are "subject" and
@@ -189,9 +215,15 @@ func (p *Practice) Send(ctx context.Context, by Staff, draftID string) error {
 			return err
 		}
 		w := p.newWriter(d.practice, by.Name(), tx.Now())
-		for _, r := range d.recipients {
-			if err := p.sendTo(tx, w, d, by, r); err != nil {
-				return fmt.Errorf("client %s: %w", r.PublicID, err)
+		for some := range slices.Chunk(d.recipients, sendAtOnce) {
+			letters, err := w.writeAll(d, some)
+			if err != nil {
+				return err
+			}
+			for i, r := range some {
+				if err := p.sendTo(tx, w, d, by, r, letters[i]); err != nil {
+					return fmt.Errorf("client %s: %w", r.PublicID, err)
+				}
 			}
 		}
 		if d.SaveDefault {
@@ -205,8 +237,11 @@ func (p *Practice) Send(ctx context.Context, by Staff, draftID string) error {
 	return err
 }
 
+// sendAtOnce is how many letters are composed before they are queued: bounds what a large sending holds in memory.
+const sendAtOnce = 256
+
 // sendTo queues one recipient's letter and asks them for the chosen forms.
-func (p *Practice) sendTo(tx *db.Tx, w *writer, d Draft, by Staff, r recipient) error {
+func (p *Practice) sendTo(tx *db.Tx, w *writer, d Draft, by Staff, r recipient, letter mail.Letter) error {
 	asked := 0
 	for i, f := range d.Forms {
 		if !f.Chosen {
@@ -223,11 +258,10 @@ func (p *Practice) sendTo(tx *db.Tx, w *writer, d Draft, by Staff, r recipient) 
 	act := "sent a message about forms"
 	if r.kind == db.InvitationMessage {
 		act = "invited to the client portal"
-		if err := p.sendInvitation(tx, w, d.message(r), r.Client, r.therapists, by.member.ID,
-			db.Letter{SentBy: by.member.ID, DraftID: d.record.ID}); err != nil {
+		if err := p.sendInvitation(tx, letter, r.Client, w.expires(), by.member.ID, db.Letter{SentBy: by.member.ID, DraftID: d.record.ID}); err != nil {
 			return err
 		}
-	} else if err := p.sendFormsLetter(tx, w, d, by, r); err != nil {
+	} else if err := p.sendFormsLetter(tx, letter, d, by, r); err != nil {
 		return err
 	}
 	return tx.Audit(db.AuditEntry{StaffID: by.member.ID, Act: act, ClientID: r.ID, Detail: formsSent(asked)})
@@ -246,11 +280,11 @@ func formsSent(n int) string {
 
 // sendInvitation queues an invitation to a client. It ends the link that they hold, and takes back a letter that has not
 // left yet. l says on whose right the letter goes: on nobody's, when the client asked for it.
-func (p *Practice) sendInvitation(tx *db.Tx, w *writer, m db.Message, client db.Client, therapists []string, sentBy int64, l db.Letter) error {
+func (p *Practice) sendInvitation(tx *db.Tx, letter mail.Letter, client db.Client, expires time.Time, sentBy int64, l db.Letter) error {
 	if err := tx.CancelLetters(client.ID, db.LetterInvitation, "A newer invitation took its place."); err != nil {
 		return err
 	}
-	link := db.Link{Purpose: db.LinkJoin, ClientID: client.ID, ExpiresAt: w.expires()}
+	link := db.Link{Purpose: db.LinkJoin, ClientID: client.ID, ExpiresAt: expires}
 	if err := tx.AddLink(&link); err != nil {
 		return err
 	}
@@ -258,20 +292,12 @@ func (p *Practice) sendInvitation(tx *db.Tx, w *writer, m db.Message, client db.
 	if err := tx.AddInvitation(&invitation); err != nil {
 		return err
 	}
-	letter, err := w.write(db.InvitationMessage, m, client, therapists)
-	if err != nil {
-		return err
-	}
 	l.Kind, l.ClientID, l.InvitationID, l.LinkID = db.LetterInvitation, client.ID, invitation.ID, link.ID
 	return p.queue(tx, letter, l)
 }
 
-func (p *Practice) sendFormsLetter(tx *db.Tx, w *writer, d Draft, by Staff, r recipient) error {
+func (p *Practice) sendFormsLetter(tx *db.Tx, letter mail.Letter, d Draft, by Staff, r recipient) error {
 	if err := tx.CancelLetters(r.ID, db.LetterForms, "A newer letter took its place."); err != nil {
-		return err
-	}
-	letter, err := w.write(db.FormsMessage, d.message(r), r.Client, r.therapists)
-	if err != nil {
 		return err
 	}
 	return p.queue(tx, letter, db.Letter{Kind: db.LetterForms, ClientID: r.ID, SentBy: by.member.ID, DraftID: d.record.ID})
