@@ -161,12 +161,15 @@ func (s *Site) clientMistakes(c *fiber.Ctx, by practice.Staff, form clientForm, 
 	}
 	form = form.with(wrong)
 	form.Shell = s.shell(c, title, "clients")
+	if form.Problem = wrong["version"]; form.Problem != "" {
+		form.Fields.Version = practice.FieldsOf(form.Client).Version // who saves again has read what changed
+	}
 	return s.show(c.Status(fiber.StatusUnprocessableEntity), "clients/form", form)
 }
 
 func clientFields(c *fiber.Ctx) practice.ClientFields {
 	return practice.ClientFields{FirstName: c.FormValue("first_name"), LastName: c.FormValue("last_name"), PreferredName: c.FormValue("preferred_name"),
-		DateOfBirth: c.FormValue("date_of_birth"), Phone: c.FormValue("phone"), Email: c.FormValue("email"), SharedMailbox: c.FormValue("shared_mailbox") != ""}
+		DateOfBirth: c.FormValue("date_of_birth"), Phone: c.FormValue("phone"), Email: c.FormValue("email"), SharedMailbox: c.FormValue("shared_mailbox") != "", Version: c.FormValue("version")}
 }
 
 // emailEffect says beforehand what a change of a client's address does.

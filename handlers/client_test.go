@@ -126,6 +126,19 @@ func TestAddAndEditClient(t *testing.T) {
 	tom := s.as("Tom")
 	tom.follow(tom.post(edit, "first_name", "Ann", "last_name", "Abbott", "preferred_name", "Annie", "email", "annie@mail.example")).
 		want(200, "The changes were saved.", "Annie", "annie@mail.example", "Tom Tran changed the client: preferred name, date of birth, email")
+
+	// Two edit at once: the second one is told what the first one put on file, and may then replace it.
+	fields := func(version, phone string) []string {
+		return []string{"version", version, "first_name", "Ann", "last_name", "Abbott", "preferred_name", "Annie", "phone", phone, "email", "annie@mail.example"}
+	}
+	version := olga.get(edit).doc.Find("[name=version]").AttrOr("value", "")
+	tom.post(edit, fields(version, "555-0001")...).want(303)
+	again := olga.post(edit, fields(version, "555-0002")...).want(422, "Somebody else changed this client meanwhile. On file now: phone 555-0001.")
+	if typed := again.doc.Find("#phone").AttrOr("value", ""); typed != "555-0002" {
+		t.Errorf("the phone number came back as %q", typed)
+	}
+	olga.post(edit, fields(again.doc.Find("[name=version]").AttrOr("value", ""), "555-0002")...).want(303)
+
 	mia := "/clients/" + s.Mia.PublicID + "/edit"
 	olga.get(mia).want(200, "signs them out")
 	olga.post(mia, "first_name", "Mia", "last_name", "Moreno").wantError("email", "signs in to the client portal with this address")

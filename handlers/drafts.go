@@ -123,7 +123,8 @@ func (s *Site) compose(c *fiber.Ctx, d practice.Draft, wrong practice.Invalid) e
 	return s.render(c, "drafts/compose", "drafts/_compose", page)
 }
 
-// saveDraft keeps what was typed and ticked, and goes on to the preview or back to where the draft was begun.
+// saveDraft keeps what was typed and ticked, and goes on to the preview or back to where the draft was begun. The page also
+// keeps it by itself while it is typed.
 func (s *Site) saveDraft(c *fiber.Ctx, by practice.Staff) error {
 	id := c.Params("id")
 	d, err := s.Practice.Draft(c.UserContext(), by, id)
@@ -142,7 +143,13 @@ func (s *Site) saveDraft(c *fiber.Ctx, by practice.Staff) error {
 		if err != nil {
 			return err
 		}
+		if c.FormValue("do") == "keep" {
+			return c.SendStatus(fiber.StatusUnprocessableEntity) // it is told when the author goes on
+		}
 		return s.compose(c, d.Typed(change), wrong)
+	}
+	if c.FormValue("do") == "keep" {
+		return c.SendStatus(fiber.StatusNoContent)
 	}
 	if c.FormValue("do") == "close" {
 		return s.seeOther(c, back(d))

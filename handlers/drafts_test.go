@@ -57,6 +57,11 @@ func TestComposePreviewSend(t *testing.T) {
 		t.Error("the fragment does not take the form's place")
 	}
 
+	olga.htmx().post(draft, "invitation.subject", "Kept", "invitation.body", "Kept {portal_link}", "forms.subject", "Forms", "forms.body", "Ready", "do", "keep").want(http.StatusNoContent)
+	if got := olga.get(draft).doc.Find("#invitation-subject").AttrOr("value", ""); got != "Kept" {
+		t.Errorf("what was typed was not kept by itself: %q", got)
+	}
+
 	typed := []string{"invitation.subject", "Come in, {client_first_name}", "invitation.body", "Hello {client_first_name}\n\n{portal_link}", "forms.subject", "Forms", "forms.body", "Ready", "form_key", "intake", "do", "preview"}
 	olga.post(draft, typed...).wantTo(draft + "/preview")
 	preview := olga.get(draft+"/preview").want(http.StatusOK, "What Ann Abbott will receive", "Come in, Ann", "Client 1 of 2", "FormsStandard Intake Questionnaire")

@@ -1,7 +1,10 @@
 package practice
 
 import (
+	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"slices"
 	"strings"
@@ -90,12 +93,19 @@ type ClientFields struct {
 	DateOfBirth   string // YYYY-MM-DD, or empty
 	Phone         string
 	Email         string
-	SharedMailbox bool // they know that the address reaches a mailbox that another client's address reaches too
+	SharedMailbox bool   // they know that the address reaches a mailbox that another client's address reaches too
+	Version       string // of the record that was changed; empty: whichever is on file
 }
 
 // FieldsOf is what is on file about a client.
 func FieldsOf(c db.Client) ClientFields {
-	return ClientFields{c.FirstName, c.LastName, c.PreferredName, c.DateOfBirth, c.Phone, c.Email.String(), false}
+	return ClientFields{c.FirstName, c.LastName, c.PreferredName, c.DateOfBirth, c.Phone, c.Email.String(), false, version(c)}
+}
+
+// version tells apart what was on file about a client at two times.
+func version(c db.Client) string {
+	sum := sha256.Sum256([]byte(strings.Join([]string{c.FirstName, c.LastName, c.PreferredName, c.DateOfBirth, c.Phone, c.Email.String()}, "\n")))
+	return hex.EncodeToString(sum[:8])
 }
 
 // into checks what was typed and puts it into c. What is wrong comes back.
@@ -234,7 +244,7 @@ func within(tx *db.Tx, by Staff, reach db.Reach, publicID string) (db.Client, er
 
 // ChangeClient changes what is on file about a client. Who may is as for ClientToEdit. A new address ends the link of an
 // open invitation, takes queued letters back and signs the client out; the address of a portal account can't be removed.
-// Invalid says what is wrong with what was typed.
+// Invalid says what is wrong with what was typed, or with "version" that somebody else changed the record meanwhile.
 func (p *Practice) ChangeClient(ctx context.Context, by Staff, publicID string, fields ClientFields) error {
 	return p.db.Update(ctx, func(tx *db.Tx) error {
 		before, err := within(tx, by, by.edits(), publicID)
@@ -244,6 +254,11 @@ func (p *Practice) ChangeClient(ctx context.Context, by Staff, publicID string, 
 		c := before
 		if err := checkClient(tx, &c, fields); err != nil {
 			return err
+		}
+		if fields.Version != "" && fields.Version != version(before) {
+			if now := meanwhile(c, before); now != "" {
+				return Invalid{"version": "Somebody else changed this client meanwhile. On file now: " + now + ". Save again to put what you typed in its place."}
+			}
 		}
 		if c.Email.IsZero() && c.Portal.HasAccount() {
 			return Invalid{"email": before.Name() + " signs in to the client portal with this address: put another one here, or leave it."}
@@ -260,20 +275,40 @@ func (p *Practice) ChangeClient(ctx context.Context, by Staff, publicID string, 
 	})
 }
 
-// changed names the fields in which two versions of a client differ.
-func changed(a, b db.Client) (fields []string) {
+// difference is a field of which two versions of a client differ.
+type difference struct{ field, value string }
+
+// differences are the fields in which a differs from b, with b's values.
+func differences(a, b db.Client) (all []difference) {
 	for _, f := range []struct{ name, a, b string }{
-		{"legal name", a.FirstName + "\n" + a.LastName, b.FirstName + "\n" + b.LastName},
+		{"legal name", a.FirstName + " " + a.LastName, b.FirstName + " " + b.LastName},
 		{"preferred name", a.PreferredName, b.PreferredName},
 		{"date of birth", a.DateOfBirth, b.DateOfBirth},
 		{"phone", a.Phone, b.Phone},
 		{"email", a.Email.String(), b.Email.String()},
 	} {
 		if f.a != f.b {
-			fields = append(fields, f.name)
+			all = append(all, difference{f.name, f.b})
 		}
 	}
+	return all
+}
+
+// changed names the fields in which two versions of a client differ.
+func changed(a, b db.Client) (fields []string) {
+	for _, d := range differences(a, b) {
+		fields = append(fields, d.field)
+	}
 	return fields
+}
+
+// meanwhile says what is on file where it differs from what was typed; empty: nowhere.
+func meanwhile(typed, onFile db.Client) string {
+	var all []string
+	for _, d := range differences(typed, onFile) {
+		all = append(all, d.field+" "+cmp.Or(d.value, "(none)"))
+	}
+	return strings.Join(all, ", ")
 }
 
 // cutOff signs a client out, ends the links that they hold and takes their queued letters back, saying why.
