@@ -293,7 +293,7 @@ func (s *Site) changeMessage(c *fiber.Ctx, by practice.Staff) error {
 // sendDraft sends, once: a second press finds it sent.
 func (s *Site) sendDraft(c *fiber.Ctx, by practice.Staff) error {
 	id := c.Params("id")
-	err := s.Practice.Send(c.UserContext(), by, id)
+	err := s.Practice.Send(c.UserContext(), by, id, c.FormValue("version"))
 	var wrong practice.Invalid
 	if errors.As(err, &wrong) {
 		d, err := s.Practice.Draft(c.UserContext(), by, id)
@@ -302,10 +302,25 @@ func (s *Site) sendDraft(c *fiber.Ctx, by practice.Staff) error {
 		}
 		return s.compose(c, d, wrong)
 	}
+	if errors.Is(err, practice.ErrNotAsPreviewed) {
+		return s.previewAgain(c, by, id)
+	}
 	if err != nil && !errors.Is(err, db.ErrSent) {
 		return err
 	}
 	return s.seeOther(c, draftPath(id)+"/sent")
+}
+
+// previewAgain shows what would be sent now, to an author who saw something else.
+func (s *Site) previewAgain(c *fiber.Ctx, by practice.Staff, id string) error {
+	preview, err := s.Practice.Preview(c.UserContext(), by, id, "")
+	if err != nil {
+		return err
+	}
+	page := previewPage{Shell: s.draftShell(c, "Preview", preview.Draft), Preview: preview, Typed: preview.Message}
+	page.Problem = "Nothing was sent yet: the message, the forms or the selection changed after you looked at them. This is how they are now."
+	c.Status(fiber.StatusConflict)
+	return s.show(c, "drafts/preview", page)
 }
 
 // sentPage is what became of a sent draft.

@@ -83,7 +83,9 @@ func TestComposePreviewSend(t *testing.T) {
 	olga.post(draft+"/message", "client", s.Ann.PublicID, "for", "drop").wantTo(draft + "/preview?client=" + s.Ann.PublicID)
 	olga.get(draft+"/preview").want(http.StatusOK, "Come in, Ann")
 
-	olga.post(draft + "/send").wantTo(draft + "/sent")
+	olga.post(draft+"/send", "version", "of another tab").want(http.StatusConflict, "Nothing was sent yet", "What Ann Abbott will receive")
+	seen := olga.get(draft+"/preview").doc.Find("[name=version]").AttrOr("value", "")
+	olga.post(draft+"/send", "version", seen).wantTo(draft + "/sent")
 	olga.post(draft + "/send").wantTo(draft + "/sent") // pressed twice
 	olga.get(draft+"/sent").want(http.StatusOK, "Sending: 0 of 2 done.", "Abbott, Ann", "Queued")
 	if got := olga.get(draft); got.status != http.StatusSeeOther {

@@ -34,7 +34,7 @@ func (s *testSite) inviteAnn() (path string) {
 	s.t.Helper()
 	draft, err := s.Cast.Practice.StartClientDraft(s.t.Context(), s.Tom, s.Ann.PublicID)
 	if err == nil {
-		err = s.Cast.Practice.Send(s.t.Context(), s.Tom, draft)
+		err = s.Cast.Practice.Send(s.t.Context(), s.Tom, draft, "")
 	}
 	if err != nil {
 		s.t.Fatal(err)

@@ -2,7 +2,10 @@ package practice
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
+	"fmt"
 	"slices"
 
 	"anteroom/db"
@@ -68,6 +71,23 @@ func (d Draft) Nobody() Invalid {
 		return Invalid{"send": "Nobody would get a letter. See below who is left out, and why."}
 	}
 	return Invalid{"send": "Nobody is selected yet. Select somebody on Manage Clients first."}
+}
+
+// ErrNotAsPreviewed says that a draft was changed after its author looked at it.
+var ErrNotAsPreviewed = errors.New("the draft was changed since it was previewed")
+
+// Version tells apart what a draft would send, and to whom, at two times.
+func (d Draft) Version() string {
+	sum := sha256.New()
+	for _, m := range d.Messages {
+		fmt.Fprintf(sum, "%q\n", []string{string(m.Kind), m.Subject, m.Body})
+	}
+	fmt.Fprintf(sum, "%v %v\n", d.Forms, d.SaveDefault)
+	for _, r := range d.recipients {
+		m := d.message(r)
+		fmt.Fprintf(sum, "%q\n", []string{r.PublicID, string(r.kind), r.Email.String(), m.Subject, m.Body})
+	}
+	return hex.EncodeToString(sum.Sum(nil)[:8])
 }
 
 // recipient is a chosen client who will get a letter.

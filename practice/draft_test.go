@@ -99,7 +99,7 @@ func TestSendBothKinds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Practice.Send(ctx, c.Olga.Staff, id); err != nil {
+	if err := c.Practice.Send(ctx, c.Olga.Staff, id, ""); err != nil {
 		t.Fatal(err)
 	}
 	if s := state(t, c, c.Ann); s != db.PortalQueued {
@@ -117,13 +117,13 @@ func TestSendBothKinds(t *testing.T) {
 			t.Errorf("%s's requests: %+v", client.FirstName, r)
 		}
 	}
-	if err := c.Practice.Send(ctx, c.Olga.Staff, id); !errors.Is(err, db.ErrSent) {
+	if err := c.Practice.Send(ctx, c.Olga.Staff, id, ""); !errors.Is(err, db.ErrSent) {
 		t.Errorf("sent twice: %v", err)
 	}
 
 	// The next sending keeps the open request, and ends the first link.
 	id = chosen(t, c, c.Ann)
-	if err := c.Practice.Send(ctx, c.Olga.Staff, id); err != nil {
+	if err := c.Practice.Send(ctx, c.Olga.Staff, id, ""); err != nil {
 		t.Fatal(err)
 	}
 	if r := requests(t, c, c.Ann); len(r) != 1 {
@@ -155,7 +155,7 @@ func TestAnAccountNeedsAForm(t *testing.T) {
 		t.Fatalf("messages %+v, %d without a form", d.Messages, d.WithoutForm)
 	}
 	var wrong practice.Invalid
-	if err := c.Practice.Send(ctx, c.Olga.Staff, id); !errors.As(err, &wrong) || wrong["form_key"] == "" {
+	if err := c.Practice.Send(ctx, c.Olga.Staff, id, ""); !errors.As(err, &wrong) || wrong["form_key"] == "" {
 		t.Errorf("sent with no form: %v", err)
 	}
 
@@ -164,7 +164,7 @@ func TestAnAccountNeedsAForm(t *testing.T) {
 		Messages: map[db.MessageKind]db.Message{db.FormsMessage: {Subject: "Not for anybody", Body: "Nobody reads this."}}}); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Practice.Send(ctx, c.Olga.Staff, id); err != nil {
+	if err := c.Practice.Send(ctx, c.Olga.Staff, id, ""); err != nil {
 		t.Fatal(err)
 	}
 	if l := letters(t, c, c.Mia); len(l) != 0 {
@@ -176,6 +176,43 @@ func TestAnAccountNeedsAForm(t *testing.T) {
 	}
 	if d.Messages[0].Subject == "Not for anybody" {
 		t.Error("a message that nobody received became the default")
+	}
+}
+
+// What was changed in another tab after the preview is not sent unseen.
+func TestSendWhatWasPreviewed(t *testing.T) {
+	c := cast.New(t)
+	withForms(t, c)
+	ctx := t.Context()
+	id := chosen(t, c, c.Ann)
+	see := func() string {
+		preview, err := c.Practice.Preview(ctx, c.Olga.Staff, id, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return preview.Draft.Version()
+	}
+	for what, change := range map[string]func() error{
+		"another message": func() error {
+			return c.Practice.SaveDraft(ctx, c.Olga.Staff, id, practice.DraftChange{Forms: []string{"intake"},
+				Messages: map[db.MessageKind]db.Message{db.InvitationMessage: {Subject: "Other", Body: "{portal_link}"}}})
+		},
+		"another form": func() error { return c.Practice.SaveDraft(ctx, c.Olga.Staff, id, practice.DraftChange{}) },
+		"a message of her own": func() error {
+			return c.Practice.ChangeMessage(ctx, c.Olga.Staff, id, c.Ann.PublicID, db.Message{Subject: "Yours", Body: "{portal_link}"}, false)
+		},
+		"one client more": func() error { chosen(t, c, c.Ben); return nil },
+	} {
+		seen := see()
+		if err := change(); err != nil {
+			t.Fatal(what, err)
+		}
+		if err := c.Practice.Send(ctx, c.Olga.Staff, id, seen); !errors.Is(err, practice.ErrNotAsPreviewed) {
+			t.Errorf("%s was sent unseen: %v", what, err)
+		}
+	}
+	if err := c.Practice.Send(ctx, c.Olga.Staff, id, see()); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -221,7 +258,7 @@ func TestPreviewIsWhatIsSent(t *testing.T) {
 	if err := c.DB.View(ctx, func(tx *db.Tx) error { _, _, err := tx.DefaultMessage(db.InvitationMessage); return err }); !errors.Is(err, db.ErrNotFound) {
 		t.Errorf("a default before sending: %v", err)
 	}
-	if err := c.Practice.Send(ctx, c.Olga.Staff, id); err != nil {
+	if err := c.Practice.Send(ctx, c.Olga.Staff, id, ""); err != nil {
 		t.Fatal(err)
 	}
 	if err := c.DB.View(ctx, func(tx *db.Tx) error {
@@ -308,7 +345,7 @@ func TestWhoMaySendFromClientDetails(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Practice.Send(ctx, c.Tom, id); !errors.Is(err, practice.ErrNotFound) {
+	if err := c.Practice.Send(ctx, c.Tom, id, ""); !errors.Is(err, practice.ErrNotFound) {
 		t.Errorf("sent to a client who is not theirs any more: %v", err)
 	}
 	if l := letters(t, c, c.Ann); len(l) != 0 {
@@ -323,7 +360,7 @@ func TestTwoPressesSendOnce(t *testing.T) {
 	var wait sync.WaitGroup
 	errs := make([]error, 8)
 	for i := range errs {
-		wait.Go(func() { errs[i] = c.Practice.Send(t.Context(), c.Olga.Staff, id) })
+		wait.Go(func() { errs[i] = c.Practice.Send(t.Context(), c.Olga.Staff, id, "") })
 	}
 	wait.Wait()
 	sent := 0
@@ -414,7 +451,7 @@ func TestThousandLettersInOneTransaction(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Practice.Send(ctx, c.Olga.Staff, id); err != nil {
+	if err := c.Practice.Send(ctx, c.Olga.Staff, id, ""); err != nil {
 		t.Fatal(err)
 	}
 	o, err := c.Practice.Outcome(ctx, c.Olga.Staff, id, 0, 25)

@@ -21,7 +21,7 @@ func invite(t *testing.T, c *cast.Cast) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Practice.Send(t.Context(), c.Tom, draft); err != nil {
+	if err := c.Practice.Send(t.Context(), c.Tom, draft, ""); err != nil {
 		t.Fatal(err)
 	}
 	return lastToken(t, c, c.Ann.ID, 0)

@@ -200,9 +200,10 @@ func (p *Practice) DropOwnMessage(ctx context.Context, by Staff, draftID, client
 }
 
 // Send sends a draft, once: invitations, form requests, letters and audit entries are one transaction, and who may be
-// written to is asked again inside it. It returns ErrNotFound as Draft does, db.ErrSent when it was sent before, and
-// Invalid when nobody would get a letter.
-func (p *Practice) Send(ctx context.Context, by Staff, draftID string) error {
+// written to is asked again inside it. previewed is the version that the author saw; empty sends the draft as it stands. It
+// returns ErrNotFound as Draft does, db.ErrSent when it was sent before, Invalid when nobody would get a letter, and
+// ErrNotAsPreviewed when something else would be sent than was seen.
+func (p *Practice) Send(ctx context.Context, by Staff, draftID, previewed string) error {
 	err := p.db.Update(ctx, func(tx *db.Tx) error {
 		d, err := loadUnsent(tx, by, draftID)
 		if err != nil {
@@ -210,6 +211,9 @@ func (p *Practice) Send(ctx context.Context, by Staff, draftID string) error {
 		}
 		if d.Receivers() == 0 {
 			return d.Nobody()
+		}
+		if previewed != "" && previewed != d.Version() {
+			return ErrNotAsPreviewed
 		}
 		if err := tx.MarkDraftSent(d.record.ID); err != nil {
 			return err

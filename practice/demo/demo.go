@@ -188,7 +188,7 @@ func (d *Practice) send(ctx context.Context, formKeys []string, addresses ...str
 	if err := d.SaveDraft(ctx, d.olga.Staff, draft, practice.DraftChange{Forms: formKeys}); err != nil {
 		return err
 	}
-	if err := d.Send(ctx, d.olga.Staff, draft); err != nil {
+	if err := d.Send(ctx, d.olga.Staff, draft, ""); err != nil {
 		return err
 	}
 	late := time.NewTimer(10 * time.Second)
