@@ -449,7 +449,7 @@ func (o *outbox) wake() {
 // held says why letters wait; empty: they leave.
 func (o *outbox) held() string {
 	if o.worker == nil {
-		return "No mail relay is set up, so letters wait in the queue."
+		return "No mail server is set up, so letters wait in the queue."
 	}
 	return o.worker.Status().Held
 }
