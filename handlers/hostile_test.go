@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"anteroom/db"
+
+	"github.com/PuerkitoBio/goquery"
 )
 
 // listen serves the site on a free port of this machine: for requests that no decent client sends.
@@ -314,5 +316,124 @@ func TestReviewsAreForReaders(t *testing.T) {
 	tom.get(path).want(200, "reviewed the completed form")
 	if body := s.as("Finn").get(path).want(200).body; strings.Contains(body, "reviewed") {
 		t.Error("the front desk reads that there was something to review")
+	}
+}
+
+func TestWritesFromElsewhere(t *testing.T) {
+	s := newSite(t)
+	s.library()
+	for _, from := range []struct{ site, origin string }{
+		{"cross-site", ""}, {"same-site", ""}, {"SAME-ORIGIN", ""}, {"cross-site", "http://localhost:8080"},
+		{"", "https://evil.example"}, {"", "null"}, {"", "http://localhost:8081"}, {"", "http://localhost:8080.evil.example"},
+	} {
+		for _, r := range s.routes() {
+			if r.method == "GET" {
+				continue
+			}
+			s.Clock.Move(time.Second) // the newest form request is this target's
+			path := targets(t, r.path)[0].path(s)
+			b := s.as("Olga").with("Sec-Fetch-Site", from.site).with("Origin", from.origin)
+			if a := b.ask(r.method, path, url.Values{}); a.status != 403 {
+				t.Errorf("%s %s from %q %q: %d", r.method, r.path, from.site, from.origin, a.status)
+			}
+		}
+	}
+	s.as("Olga").with("Sec-Fetch-Site", "").with("Origin", "http://localhost:8080").post("/sign-out").want(303)
+}
+
+// markup finds what only markup that somebody typed could have brought into a page.
+func markup(doc *goquery.Document) (found []string) {
+	doc.Find("*").Each(func(_ int, e *goquery.Selection) {
+		tag := goquery.NodeName(e)
+		if src := e.AttrOr("src", ""); tag == "svg" || tag == "script" && !strings.HasPrefix(src, "/static/") || strings.Contains(src, "//") {
+			found = append(found, tag+" "+src)
+		}
+		for _, a := range e.Nodes[0].Attr {
+			scheme, _, _ := strings.Cut(strings.ToLower(strings.TrimSpace(a.Val)), ":")
+			if strings.HasPrefix(a.Key, "on") || slices.Contains([]string{"href", "src", "action"}, a.Key) && slices.Contains([]string{"javascript", "data", "vbscript"}, scheme) {
+				found = append(found, tag+" "+a.Key+"="+a.Val)
+			}
+		}
+	})
+	return found
+}
+
+// TestTypedTextIsNeverMarkup types markup wherever something can be typed, and looks at every page that there is.
+func TestTypedTextIsNeverMarkup(t *testing.T) {
+	const hostile = `"'><svg onload=alert(1)><script>alert(2)</script>`
+	s := newSite(t)
+	s.library()
+	olga := s.as("Olga")
+	olga.post("/organization/settings", "name", "P"+hostile, "phone", "+1 555 0100", "time_zone", "Europe/Vienna").want(303)
+	olga.post("/organization/client-portal/settings", "invitation_days", "7", "welcome", hostile+"[a](javascript:alert(3))", "help", hostile, "crisis", hostile).want(303)
+	olga.post("/organization/staff/"+s.Tess.PublicID(), "name", "T"+hostile, "email", "tess@willow.example", "role", "therapist").want(303)
+	for _, c := range []db.Client{s.Ann, s.Mia, s.Leo} {
+		olga.post("/clients/"+c.PublicID+"/edit", "first_name", "F"+hostile, "last_name", "L"+hostile, "preferred_name", "C"+hostile, "phone", "+1 555 0100", "email", c.Email.String()).want(303)
+	}
+	draft := s.olgasDraft(s.Ann)
+	olga.post(draft, "invitation.subject", hostile, "invitation.body", hostile+"\n\n[a](javascript:alert(4)) [b](data:text/html,x) ![c](https://evil.example/x.png) [{client_first_name}]({client_first_name})\n\n{portal_link}", "form_key", "intake").wantTo(draft + "/preview")
+	pages, shown := 0, 0
+	for _, r := range s.routes() {
+		if r.method != "GET" {
+			continue
+		}
+		paths := []string{draft, draft + "/preview", draft + "/letter", draft + "/letter?client=" + s.Ann.PublicID}
+		for _, target := range targets(t, r.path) {
+			s.Clock.Move(time.Second) // the newest form request is this target's
+			paths = append(paths, target.path(s))
+		}
+		for _, path := range paths {
+			for _, who := range []string{"", "Olga", "Mia", "Leo"} {
+				mark := "?"
+				if strings.Contains(path, "?") {
+					mark = "&"
+				}
+				a := s.as(who).get(path + mark + url.Values{"q": {hostile}, "next": {"/" + hostile}}.Encode())
+				if found := markup(a.doc); found != nil {
+					t.Errorf("%s, as %q, holds %q", path, who, found)
+				}
+				if pages++; strings.Contains(a.doc.Text(), "<svg onload=alert(1)>") {
+					shown++
+				}
+			}
+		}
+	}
+	if pages < 100 || shown < pages/4 {
+		t.Errorf("of %d pages only %d showed what was typed", pages, shown)
+	}
+}
+
+// TestNonsenseIsNoFault sends everything to every route: whatever it says, it is not the server's fault.
+func TestNonsenseIsNoFault(t *testing.T) {
+	s := newSite(t)
+	s.library()
+	for _, word := range []string{"", "\x00", "%", "\xff\xfe", "-1", "99999999999999999999", "1900-13-45", "on", "{{.}}", "a,b\n\"c", strings.Repeat("é", 2000)} {
+		typed := url.Values{}
+		for _, name := range []string{"q", "page", "client", "shown", "on", "do", "drop", "to", "form_key", "subject", "body", "for", "name", "phone", "time_zone",
+			"email", "role", "permission", "staff", "turn", "column", "dates", "first_name", "last_name", "date_of_birth", "password", "next", "code",
+			"invitation_days", "invitation.subject", "invitation.body", "history", "story", ":do"} {
+			typed[name] = []string{word, word}
+		}
+		for _, r := range s.routes() {
+			if r.path == "/sign-out" {
+				continue // who is out reaches nothing
+			}
+			s.Clock.Move(time.Second) // the newest form request is this target's
+			id := url.PathEscape(word)
+			for _, path := range []string{targets(t, r.path)[0].path(s), strings.NewReplacer(":id", id, ":token", id).Replace(r.path)} {
+				if r.method == "GET" && len(word) < 100 {
+					path += "?" + typed.Encode()
+				}
+				if len(path) > 8<<10 {
+					continue // that the server refuses by itself
+				}
+				for _, who := range []string{"Olga", "Mia"} {
+					body := map[string]url.Values{"POST": typed}[r.method]
+					if a := s.as(who).ask(r.method, path, body); a.status >= 500 {
+						t.Errorf("%s %s with %.20q: %d", r.method, r.path, word, a.status)
+					}
+				}
+			}
+		}
 	}
 }
