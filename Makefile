@@ -4,9 +4,11 @@
 .DEFAULT_GOAL := help
 
 export BROWSER ?= /usr/bin/chromium
+# Everywhere, so that every step finds what another has compiled: SQLite takes minutes.
+export GOFLAGS := $(GOFLAGS) -trimpath
 # Counted, not timed: when its time is up, go test may call a run in progress a failure.
 FUZZ ?= 3000x
-STATIC = -trimpath -tags sqlite_omit_load_extension,netgo,osusergo \
+STATIC = -tags sqlite_omit_load_extension,netgo,osusergo \
 	-ldflags '-s -w -X main.release=$(RELEASE) -linkmode external -extldflags "-static"'
 RELEASE ?= $(or $(shell git describe --tags --always --dirty 2>/dev/null),development)
 staticcheck = go tool -modfile=tools/go.mod staticcheck
@@ -20,7 +22,7 @@ help: ## list the targets
 
 build: ## build ./anteroom
 	$(call step,./anteroom)
-	go build -trimpath -o anteroom .
+	go build -o anteroom .
 
 demo: build ## build, and serve an invented practice on http://localhost:8080
 	./anteroom demo
