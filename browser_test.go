@@ -358,7 +358,12 @@ func (p *person) dress(s screen, scheme string) {
 // being replaced answers with them.
 func (p *person) until(what string, holds func() (bool, error)) {
 	p.t.Helper()
-	deadline := time.Now().Add(patience)
+	p.untilWithin(patience, what, holds)
+}
+
+func (p *person) untilWithin(limit time.Duration, what string, holds func() (bool, error)) {
+	p.t.Helper()
+	deadline := time.Now().Add(limit)
 	for {
 		ok, err := holds()
 		if ok && err == nil {
