@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -510,4 +511,78 @@ func TestStoryByKeyboard(t *testing.T) {
 	olga.presses(kb.Enter)
 	olga.at("/drafts/[^/]+/sent")
 	olga.sees("1 letter was accepted by the mail server.")
+}
+
+// A therapist with the permission invites from a client's page, where there is no default to save.
+func TestStoryFromClientDetails(t *testing.T) {
+	t.Parallel()
+	browser := chromium(t)
+	site := start(t, nil, "demo")
+	tom := comes(t, browser, site.url, "Tom", phone)
+	tom.signsInAs("therapist, may invite", site)
+	name := evaluate[string](tom, `document.querySelector('tr:has([data-state=not-invited]) th a').textContent`)
+	tom.clicks("link", name)
+	tom.at("/clients/[^/]+")
+	tom.clicks("button", "Invite to Client Portal")
+	tom.at("/drafts/[^/]+")
+	for _, choice := range tom.names("checkbox", "main") {
+		if strings.Contains(choice, "default") {
+			t.Errorf("a therapist is offered %q", choice)
+		}
+	}
+	tom.clicks("button", "Preview Message")
+	tom.sees("will receive")
+	tom.inspects("preview-one")
+	tom.in("#preview", func() { tom.clicks("button", "Invite to Client Portal") })
+	tom.at("/drafts/[^/]+/sent")
+	tom.sees("1 letter was accepted by the mail server.")
+	tom.in("#progress", func() { tom.clicks("link", name) })
+	tom.at("/clients/[^/]+")
+	tom.sees("Invited, expires")
+	tom.inspects("client-invited")
+}
+
+var publicID = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f-]{27}|\b\d+\b`)
+
+// Everybody follows the links that they are shown, to three pages of each kind: none is dead, and each page passes.
+func TestStoryEveryLink(t *testing.T) {
+	t.Parallel()
+	browser := chromium(t)
+	site := start(t, nil, "demo")
+	for role, signInAs := range map[string]string{"administrator": "[Aa]dministrator", "therapist": "therapist, may invite", "front desk": "front desk"} {
+		t.Run(role, func(t *testing.T) {
+			p := comes(t, browser, site.url, role, desktop)
+			p.signsInAs(signInAs, site)
+			pages := p.followsLinks("/clients")
+			for _, page := range []string{"/clients", "/clients/*"} {
+				if !slices.Contains(pages, page) {
+					t.Errorf("%s never came to %s, only to %q", role, page, pages)
+				}
+			}
+			if role == "administrator" && len(pages) < 15 {
+				t.Errorf("%s came to few pages: %q", role, pages)
+			}
+		})
+	}
+}
+
+// followsLinks opens three pages of every kind that can be reached by links from one, and inspects them. It returns the kinds.
+func (p *person) followsLinks(first string) (kinds []string) {
+	p.t.Helper()
+	seen, of := map[string]bool{}, map[string]int{}
+	for open := []string{first}; len(open) > 0; open = open[1:] {
+		path, kind := open[0], publicID.ReplaceAllString(open[0], "*")
+		if seen[path] || of[kind] == 3 {
+			continue
+		}
+		seen[path] = true
+		if of[kind]++; of[kind] == 1 {
+			kinds = append(kinds, kind)
+		}
+		p.opens(path)
+		p.inspects("linked " + kind)
+		open = append(open, evaluate[[]string](p, `[...document.querySelectorAll('a[href]:not([download])')]
+			.filter(a => a.origin == location.origin).map(a => a.pathname)`)...)
+	}
+	return kinds
 }
