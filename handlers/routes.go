@@ -54,6 +54,8 @@ func (s *Site) routes() []route {
 		{"GET", "/drafts/:id/letter", s.staff(s.previewLetter)},
 		{"POST", "/drafts/:id/message", s.staff(s.changeMessage)},
 		{"POST", "/drafts/:id/send", s.staff(s.sendDraft)},
+		{"GET", "/drafts/:id/message", s.staff(s.composeDraft)}, // where a refused write leaves the browser
+		{"GET", "/drafts/:id/send", s.staff(s.composeDraft)},
 		{"GET", "/drafts/:id/sent", s.staff(s.sentDraft)},
 
 		// Forms that clients completed
