@@ -2,8 +2,10 @@ package handlers
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"anteroom/db"
 	"anteroom/mail"
@@ -145,4 +147,16 @@ func TestSettings(t *testing.T) {
 	olga.post("/organization/client-portal/settings", "invitation_days", "31", "crisis", "").want(http.StatusUnprocessableEntity, "from 1 to 30", "whom to call")
 	olga.post("/organization/client-portal/settings", "invitation_days", "14", "crisis", "Call 988.").wantTo("/organization/client-portal/settings")
 	s.as("Tom").get("/organization/settings").want(http.StatusForbidden)
+}
+
+// A page that watches its letters by itself does not keep somebody signed in who went away.
+func TestWatchingKeepsNobodySignedIn(t *testing.T) {
+	s := newSite(t)
+	s.library()
+	olga, draft := s.as("Olga"), s.olgasDraft(s.Ann)
+	olga.post(draft + "/send").wantTo(draft + "/sent")
+	s.Clock.Move(10 * time.Minute)
+	olga.htmx().get(draft + "/sent?poll=1").want(http.StatusOK)
+	s.Clock.Move(10 * time.Minute)
+	olga.get(draft + "/sent").wantTo("/sign-in?next=" + url.QueryEscape(draft+"/sent"))
 }

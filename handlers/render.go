@@ -126,7 +126,7 @@ func writtenDate(s string) string {
 func partly(c *fiber.Ctx) bool { return c.Get("HX-Request") != "" }
 
 // polls tells that a page asked by itself, not a person.
-func polls(c *fiber.Ctx) bool { return c.Get("HX-Trigger-Name") == "poll" || c.Query("poll") != "" }
+func polls(c *fiber.Ctx) bool { return c.Query("poll") != "" }
 
 // show answers with a template, whole or not at all. Fiber's own Render makes a list of its mounted apps at the first call,
 // which is a race among the first requests.

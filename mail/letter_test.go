@@ -142,8 +142,8 @@ func TestLinkAloneIsAButton(t *testing.T) {
 			t.Errorf("%q: html %s", body, html)
 		}
 	}
-	if !Parse("", "[x]({portal_link})").HasLink() || Parse("{portal_link}", `\{portal_link}`).HasLink() {
-		t.Error("HasLink is wrong about where the link stands")
+	if !Parse("", "[x]({portal_link})").bodyLink || Parse("{portal_link}", `\{portal_link}`).bodyLink {
+		t.Error("it is not known whether the body says where the link stands")
 	}
 }
 

@@ -52,10 +52,6 @@ func Parse(subject, body string) *Message {
 // in the order of their first use.
 func (m *Message) Placeholders() []string { return slices.Clone(m.names) }
 
-// HasLink reports whether the body says where the link stands; where it
-// doesn't, composing adds it at the end.
-func (m *Message) HasLink() bool { return m.bodyLink }
-
 // Placeholders returns the names used in a subject and a body.
 func Placeholders(subject, body string) []string { return Parse(subject, body).Placeholders() }
 
