@@ -22,6 +22,11 @@ type Client struct {
 	DateOfBirth   string // YYYY-MM-DD, or empty
 	Phone         string
 	Email         Email // zero: none on file
+	Pronouns      string
+	Language      string    // a BCP 47 tag; empty: nobody said
+	Guardian      string    // a minor's
+	NoEmailAt     time.Time // somebody said that we may not email them; zero: we may
+	ArchivedAt    time.Time
 	CreatedAt     time.Time
 	Portal        Portal
 }
@@ -38,16 +43,17 @@ func (c Client) Name() string {
 func (c Client) ListName() string { return c.LastName + ", " + c.FirstName }
 
 const clientColumns = `c.id, c.public_id, c.first_name, c.last_name, c.preferred_name, c.date_of_birth, c.phone,
-	e.email, e.canonical, c.created_at, ` + portalColumns + `
+	e.email, e.canonical, c.pronouns, c.language, c.guardian, c.no_email_at, c.archived_at, c.created_at, ` + portalColumns + `
 	FROM clients c LEFT JOIN email_addresses e ON e.client_id = c.id AND e.pending = 0 ` + portalJoins
 
 func readClient(s scanner) (c Client, err error) {
 	p := &c.Portal
 	err = s.Scan(&c.ID, &c.PublicID, &c.FirstName, &c.LastName, &c.PreferredName, &c.DateOfBirth, &c.Phone,
-		textScan{&c.Email.typed}, textScan{&c.Email.canonical}, timeScan{&c.CreatedAt},
+		textScan{&c.Email.typed}, textScan{&c.Email.canonical},
+		&c.Pronouns, &c.Language, &c.Guardian, timeScan{&c.NoEmailAt}, timeScan{&c.ArchivedAt}, timeScan{&c.CreatedAt},
 		timeScan{&p.OffAt}, timeScan{&p.AccountAt}, textScan{&p.Invitation}, timeScan{&p.SentAt}, timeScan{&p.ExpiresAt},
 		timeScan{&p.UsedAt}, timeScan{&p.EndedAt}, textScan{(*string)(&p.Letter)}, textScan{&p.Reply})
-	p.hasEmail = !c.Email.IsZero()
+	p.hasEmail, p.ArchivedAt = !c.Email.IsZero(), c.ArchivedAt
 	return c, err
 }
 
@@ -100,28 +106,24 @@ func (tx *Tx) ClientsByID(reach Reach, ids []int64) ([]Client, error) {
 
 // AddClient adds c with its address, and fills in its ids. ErrEmailTaken when somebody has the address.
 func (tx *Tx) AddClient(c *Client) (err error) {
-	change, err := tx.nextChange()
-	if err != nil {
-		return err
-	}
 	c.PublicID, c.CreatedAt = uuid.NewString(), tx.now
-	c.ID, err = tx.insert(`INSERT INTO clients (public_id, first_name, last_name, preferred_name, date_of_birth, phone, sort_key, search, changed, created_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		c.PublicID, c.FirstName, c.LastName, c.PreferredName, c.DateOfBirth, c.Phone, c.SortKey(), searchText(*c), change, ms(tx.now))
+	c.ID, err = tx.insert(`INSERT INTO clients (public_id, first_name, last_name, preferred_name, date_of_birth, phone, pronouns, language, guardian,
+			no_email_at, sort_key, search, created_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		c.PublicID, c.FirstName, c.LastName, c.PreferredName, c.DateOfBirth, c.Phone, c.Pronouns, c.Language, c.Guardian,
+		ms(c.NoEmailAt), c.SortKey(), searchText(*c), ms(tx.now))
 	if err != nil {
 		return err
 	}
 	return tx.addClientEmail(c.ID, c.Email)
 }
 
-// ChangeClient keeps c's names, date of birth, phone and address. ErrEmailTaken when somebody else has the address.
+// ChangeClient keeps what is on file about c. ErrEmailTaken when somebody else has the address.
 func (tx *Tx) ChangeClient(c Client) error {
-	change, err := tx.nextChange()
-	if err != nil {
-		return err
-	}
-	_, err = tx.exec(`UPDATE clients SET first_name = ?, last_name = ?, preferred_name = ?, date_of_birth = ?, phone = ?, sort_key = ?, search = ?, changed = ?
-		WHERE id = ?`, c.FirstName, c.LastName, c.PreferredName, c.DateOfBirth, c.Phone, c.SortKey(), searchText(c), change, c.ID)
+	_, err := tx.exec(`UPDATE clients SET first_name = ?, last_name = ?, preferred_name = ?, date_of_birth = ?, phone = ?, pronouns = ?, language = ?,
+			guardian = ?, no_email_at = ?, sort_key = ?, search = ?
+		WHERE id = ?`, c.FirstName, c.LastName, c.PreferredName, c.DateOfBirth, c.Phone, c.Pronouns, c.Language,
+		c.Guardian, ms(c.NoEmailAt), c.SortKey(), searchText(c), c.ID)
 	if err != nil {
 		return err
 	}
@@ -139,33 +141,18 @@ func (tx *Tx) addClientEmail(clientID int64, e Email) error {
 	if e.IsZero() {
 		return nil
 	}
-	_, err := tx.exec("INSERT INTO email_addresses (canonical, email, client_id) VALUES (?, ?, ?)", e.canonical, e.typed, clientID)
+	_, err := tx.exec("INSERT INTO email_addresses (canonical, email, mailbox, client_id) VALUES (?, ?, ?, ?)", e.canonical, e.typed, e.Mailbox(), clientID)
 	return named(err)
 }
 
-// SharesMailbox tells whether another client's address differs from e by nothing but what follows a plus sign: most mail
-// services put both into one mailbox.
+// SharesMailbox tells whether another client's address may reach the same mailbox as e.
 func (tx *Tx) SharesMailbox(e Email, clientID int64) (shares bool, err error) {
 	if e.IsZero() {
 		return false, nil
 	}
-	mailbox := e.Mailbox()
-	base, domain := mailbox[:strings.IndexByte(mailbox, '@')], mailbox[strings.IndexByte(mailbox, '@'):]
-	// The range holds what begins with "base+": a comma follows the plus sign, and stands in no address.
-	err = tx.row(`SELECT EXISTS (SELECT 1 FROM email_addresses
-		WHERE (canonical = ? OR canonical > ? AND canonical < ? AND substr(canonical, instr(canonical, '@')) = ?)
-			AND canonical <> ? AND client_id IS NOT NULL AND client_id <> ?)`,
-		mailbox, base+"+", base+",", domain, e.canonical, clientID).Scan(&shares)
+	err = tx.row("SELECT EXISTS (SELECT 1 FROM email_addresses WHERE mailbox = ? AND canonical <> ? AND client_id IS NOT NULL AND client_id <> ?)",
+		e.Mailbox(), e.canonical, clientID).Scan(&shares)
 	return shares, err
-}
-
-// nextChange takes this transaction's value of the client change counter.
-func (tx *Tx) nextChange() (int64, error) {
-	if tx.change != 0 {
-		return tx.change, nil
-	}
-	err := tx.row("UPDATE client_changes SET value = value + 1 RETURNING value").Scan(&tx.change)
-	return tx.change, err
 }
 
 // SortKey is what lists are ordered by: the last name, then the first, spelled alike where they would be searched alike.
@@ -208,38 +195,7 @@ func (tx *Tx) TurnPortal(clientID int64, on bool) error {
 	return err
 }
 
-// SearchClients finds a page of the clients within reach whose name or address has every word of the query in it, ordered
-// by last name, first name, and counts them all.
-func (tx *Tx) SearchClients(reach Reach, query string, offset, limit int) ([]Client, int, error) {
-	words := searchWords(query)
-	if reach.kind == reachEverybody {
-		ids, total, err := tx.searchEverybody(words, offset, limit)
-		if err != nil {
-			return nil, 0, err
-		}
-		clients, err := tx.ClientsByID(reach, ids)
-		return clients, total, err
-	}
-	where, args := matching(reach, words)
-	var total int
-	if err := tx.row("SELECT count(*) FROM clients c WHERE "+where, args...).Scan(&total); err != nil {
-		return nil, 0, err
-	}
-	clients, err := list(tx, readClient, "SELECT "+clientColumns+" WHERE "+where+" ORDER BY c.sort_key, c.id LIMIT ? OFFSET ?", append(args, limit, offset)...)
-	return clients, total, err
-}
-
 // searchWords parts a query, which may be a name as lists write it: last name, comma, first name.
 func searchWords(query string) []string {
 	return strings.Fields(strings.ReplaceAll(SearchFold(query), ",", " "))
-}
-
-// matching is the search's condition in SQL.
-func matching(reach Reach, words []string) (string, []any) {
-	where, args := reach.holds("c.id"), []any{}
-	for _, w := range words {
-		where += " AND instr(c.search, ?) > 0"
-		args = append(args, w)
-	}
-	return where, args
 }

@@ -121,7 +121,7 @@ type Tx struct {
 	ctx    context.Context
 	db     *DB
 	now    time.Time
-	change int64    // this transaction's value of the client change counter, once it took one
+	writes bool
 	audit  *chained // the last audit entry, once this transaction added one
 }
 
@@ -130,23 +130,23 @@ func (tx *Tx) Now() time.Time { return tx.now }
 
 // View runs fn in a transaction that only reads.
 func (db *DB) View(ctx context.Context, fn func(*Tx) error) error {
-	return db.run(ctx, db.read, fn)
+	return db.run(ctx, db.read, false, fn)
 }
 
 // Update runs fn in a transaction that holds the write lock from its start, and commits unless fn returns an error.
 // A broken constraint comes back as the named error that errors.go gives it.
 func (db *DB) Update(ctx context.Context, fn func(*Tx) error) error {
-	return db.run(ctx, db.write, fn)
+	return db.run(ctx, db.write, true, fn)
 }
 
-func (db *DB) run(ctx context.Context, pool *sql.DB, fn func(*Tx) error) error {
+func (db *DB) run(ctx context.Context, pool *sql.DB, writes bool, fn func(*Tx) error) error {
 	sqlTx, err := pool.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
 	defer sqlTx.Rollback()
 	// When ctx ends, the transaction does. To end its statements too, the driver would start a goroutine for each.
-	if err := fn(&Tx{Tx: sqlTx, ctx: context.WithoutCancel(ctx), db: db, now: db.clock().Truncate(time.Millisecond)}); err != nil {
+	if err := fn(&Tx{Tx: sqlTx, ctx: context.WithoutCancel(ctx), db: db, writes: writes, now: db.clock().Truncate(time.Millisecond)}); err != nil {
 		return named(cmp.Or(ctx.Err(), err))
 	}
 	return named(sqlTx.Commit())

@@ -24,7 +24,7 @@ func TestOpen(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := d.View(ctx, func(tx *Tx) error {
-		got, n, err := tx.SearchClients(Everybody(), "angs ANN", 0, 25)
+		got, n, err := tx.FindClients(Everybody(), ClientFilter{Query: "angs ANN"}, ByName, 0, 25)
 		if err != nil || n != 1 || got[0].ID != c.ID {
 			t.Error(got, n, err)
 		}

@@ -138,9 +138,9 @@ func (tx *Tx) MarkDraftSent(id int64) error {
 	return err
 }
 
-// selectable is the SQL condition under which a client can be chosen for a draft: mail can reach them, and the portal is
-// not turned off.
-const selectable = "c.portal_off_at IS NULL AND EXISTS (SELECT 1 FROM email_addresses e WHERE e.client_id = c.id AND e.pending = 0)"
+// selectable is the SQL condition under which a client can be chosen for a draft: mail can and may reach them, and the
+// portal is not closed to them.
+const selectable = "c.portal_off_at IS NULL AND c.archived_at IS NULL AND c.no_email_at IS NULL AND EXISTS (SELECT 1 FROM email_addresses e WHERE e.client_id = c.id AND e.pending = 0)"
 
 // Choose adds clients within reach to a draft, by public id; who can't be chosen is left out.
 func (tx *Tx) Choose(draftID int64, reach Reach, publicIDs []string) error {
@@ -153,11 +153,18 @@ func (tx *Tx) Choose(draftID int64, reach Reach, publicIDs []string) error {
 	return err
 }
 
-// ChooseFound adds all that a search finds.
-func (tx *Tx) ChooseFound(draftID int64, reach Reach, query string) error {
-	where, args := matching(reach, searchWords(query))
-	_, err := tx.exec("INSERT INTO draft_clients (draft_id, client_id) SELECT ?, c.id FROM clients c WHERE "+where+" AND "+selectable+" ON CONFLICT DO NOTHING",
-		append([]any{draftID}, args...)...)
+// ChooseFound adds all whom a list shows.
+func (tx *Tx) ChooseFound(draftID int64, reach Reach, f ClientFilter) error {
+	found, err := tx.ClientIDs(reach, f)
+	if err != nil {
+		return err
+	}
+	ids, err := json.Marshal(found)
+	if err != nil {
+		return err
+	}
+	_, err = tx.exec("INSERT INTO draft_clients (draft_id, client_id) SELECT ?, c.id FROM json_each(?) f JOIN clients c ON c.id = f.value WHERE "+
+		selectable+" AND "+reach.holds("c.id")+" ON CONFLICT DO NOTHING", draftID, string(ids))
 	return err
 }
 

@@ -55,15 +55,19 @@ func (e Email) String() string { return e.typed }
 // Canonical is the form by which addresses are compared.
 func (e Email) Canonical() string { return e.canonical }
 
-// Mailbox is the address without what follows a plus sign: most mail services put what is sent to either into one mailbox.
+// Mailbox is the address without the dots before the at sign and without what follows a plus sign: many mail services put
+// what is sent to all such spellings into one mailbox.
 func (e Email) Mailbox() string { return mailbox(e.canonical) }
 
 func mailbox(canonical string) string {
-	local, domain, _ := strings.Cut(canonical, "@")
-	if plus := strings.IndexByte(local, '+'); plus > 0 {
-		return local[:plus] + "@" + domain
+	local, domain, ok := strings.Cut(canonical, "@")
+	if !ok {
+		return ""
 	}
-	return canonical
+	if plus := strings.IndexByte(local, '+'); plus > 0 {
+		local = local[:plus]
+	}
+	return strings.ReplaceAll(local, ".", "") + "@" + domain
 }
 
 // IsZero tells that there is no address.

@@ -53,7 +53,7 @@ func TestParseEmail(t *testing.T) {
 }
 
 func TestMailbox(t *testing.T) {
-	for s, want := range map[string]string{"ann@mail.example": "ann@mail.example", "Ann+Al@mail.example": "ann@mail.example", "ann+a+b@mail.example": "ann@mail.example", "+ann@mail.example": "+ann@mail.example"} {
+	for s, want := range map[string]string{"ann@mail.example": "ann@mail.example", "Ann+Al@mail.example": "ann@mail.example", "ann+a+b@mail.example": "ann@mail.example", "+ann@mail.example": "+ann@mail.example", "A.n.n+al@Mail.example": "ann@mail.example"} {
 		e, err := ParseEmail(s)
 		if err != nil || e.Mailbox() != want {
 			t.Errorf("%s: %s, %v", s, e.Mailbox(), err)

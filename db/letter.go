@@ -145,6 +145,10 @@ const mayNotLeave = `CASE
 		THEN 'The email address was changed.'
 	WHEN EXISTS (SELECT 1 FROM clients c WHERE c.id = letters.client_id AND c.portal_off_at IS NOT NULL)
 		THEN 'Portal access was turned off.'
+	WHEN EXISTS (SELECT 1 FROM clients c WHERE c.id = letters.client_id AND c.archived_at IS NOT NULL)
+		THEN 'The client was archived.'
+	WHEN letters.kind IN ('invitation', 'forms') AND EXISTS (SELECT 1 FROM clients c WHERE c.id = letters.client_id AND c.no_email_at IS NOT NULL)
+		THEN 'The client may not be emailed.'
 	WHEN EXISTS (SELECT 1 FROM staff_members s WHERE s.id = letters.staff_id AND s.disabled_at IS NOT NULL)
 		THEN 'This staff member was turned off.'
 	WHEN EXISTS (SELECT 1 FROM links k WHERE k.id = letters.link_id AND k.used_at IS NOT NULL)

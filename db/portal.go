@@ -16,9 +16,13 @@ const (
 	PortalOff         PortalState = "Turned off"
 )
 
+// PortalStates are all of them, in the order in which a client passes through them.
+var PortalStates = []PortalState{PortalNoEmail, PortalNotInvited, PortalQueued, PortalInvited, PortalCouldntSend, PortalExpired, PortalActive, PortalOff}
+
 // Portal is what happened between a client and the portal: the account, and the latest invitation with its letter.
 type Portal struct {
 	OffAt      time.Time // an administrator turned it off
+	ArchivedAt time.Time // the client's record is archived, which closes the portal to them too
 	AccountAt  time.Time // the client joined
 	Invitation string    // public id of the latest; empty: never invited
 	SentAt     time.Time
@@ -41,7 +45,7 @@ const portalJoins = `LEFT JOIN portal_accounts p ON p.client_id = c.id
 // State derives the portal state at a time.
 func (p Portal) State(now time.Time) PortalState {
 	switch {
-	case !p.OffAt.IsZero():
+	case p.Shut():
 		return PortalOff
 	case !p.AccountAt.IsZero():
 		return PortalActive
@@ -61,9 +65,12 @@ func (p Portal) State(now time.Time) PortalState {
 	return PortalQueued
 }
 
+// Shut tells that the portal is closed to the client: it was turned off for them, or they are archived.
+func (p Portal) Shut() bool { return !p.OffAt.IsZero() || !p.ArchivedAt.IsZero() }
+
 // Open tells that the latest invitation's link still opens the portal to the client.
 func (p Portal) Open(now time.Time) bool {
-	return p.OffAt.IsZero() && p.AccountAt.IsZero() && p.Invitation != "" && p.UsedAt.IsZero() && p.EndedAt.IsZero() && now.Before(p.ExpiresAt)
+	return !p.Shut() && p.AccountAt.IsZero() && p.Invitation != "" && p.UsedAt.IsZero() && p.EndedAt.IsZero() && now.Before(p.ExpiresAt)
 }
 
 // HasAccount tells that the client joined the portal, whether or not access is turned off now.

@@ -1,116 +1,314 @@
 package db
 
 import (
+	"cmp"
+	"encoding/json"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
-// searchIndex keeps everybody's search text in memory, in list order, so that a search over all clients is one scan of a
-// few megabytes. It is brought up to date, before it is used, with what has changed since.
+// ClientFilter says which clients a list shows. The zero value is everybody who isn't archived.
+type ClientFilter struct {
+	Query       string // every word of it is in the client's names or address
+	StaffID     int64  // assigned to this staff member
+	Unassigned  bool   // assigned to nobody
+	State       PortalState
+	Outstanding bool // forms wait for the client
+	TagID       int64
+	Archived    bool // the archived instead of the others
+}
+
+// ClientOrder is what a list is ordered by; then, as by itself, by last name, first name.
+type ClientOrder string
+
+const (
+	ByName      ClientOrder = "" // last name, first name
+	ByNameDown  ClientOrder = "name-down"
+	ByState     ClientOrder = "state" // in the order in which a client passes through them
+	ByStateDown ClientOrder = "state-down"
+	ByForms     ClientOrder = "forms" // those with most outstanding first
+	ByAdded     ClientOrder = "added" // newest first
+)
+
+// FindClients finds a page of the clients within reach that a filter lets through, in order, and counts them all.
+func (tx *Tx) FindClients(reach Reach, f ClientFilter, order ClientOrder, offset, limit int) ([]Client, int, error) {
+	s, err := tx.searchSnapshot()
+	if err != nil {
+		return nil, 0, err
+	}
+	ids, total := s.find(reach, f, order, tx.now, offset, limit)
+	clients, err := tx.ClientsByID(reach, ids)
+	return clients, total, err
+}
+
+// ClientIDs finds all clients within reach that a filter lets through.
+func (tx *Tx) ClientIDs(reach Reach, f ClientFilter) ([]int64, error) {
+	s, err := tx.searchSnapshot()
+	if err != nil {
+		return nil, err
+	}
+	ids, _ := s.find(reach, f, ByName, tx.now, 0, len(s.names))
+	return ids, nil
+}
+
+// searchIndex keeps in memory what everybody is searched, filtered and ordered by, in list order, so that a search over all
+// clients is one scan of a few megabytes. Before it is used it reads again those clients who were touched since.
 type searchIndex struct {
 	current atomic.Pointer[searchSnapshot]
 	refresh sync.Mutex
+	sets    [][]int64      // each combination of staff members, or of tags, that clients have; the first is nobody
+	setAt   map[string]int // their JSON → where they are
 }
 
 // searchSnapshot never changes once it is in use.
 type searchSnapshot struct {
-	change  int64 // the change counter's value that it holds
-	entries []searchEntry
-	text    string   // the search texts, each followed by a line feed
-	ends    []int    // where each text ends
-	counts  [256]int // how often each byte stands in the text
+	touch    int64 // the latest touch that it holds
+	names    []searchName
+	facts    []searchFacts // of the same clients
+	text     string        // the search texts, each followed by a line feed
+	ends     []int         // where each text ends
+	counts   [256]int      // how often each byte stands in the text
+	archived int
+	sets     [][]int64
 }
 
-type searchEntry struct {
+type searchName struct {
 	id      int64
 	sortKey string
 	search  string
 }
 
-func (e searchEntry) compare(other searchEntry) int {
-	if c := strings.Compare(e.sortKey, other.sortKey); c != 0 {
-		return c
-	}
-	return int(e.id - other.id)
+func (n searchName) compare(other searchName) int {
+	return cmp.Or(strings.Compare(n.sortKey, other.sortKey), cmp.Compare(n.id, other.id))
 }
 
-func (tx *Tx) searchEverybody(words []string, offset, limit int) (ids []int64, total int, err error) {
-	s, err := tx.searchSnapshot()
-	if err != nil {
-		return nil, 0, err
+// searchFacts are what a client is filtered by.
+type searchFacts struct {
+	expires     int64 // of the latest invitation
+	staff, tags int32 // which of the sets
+	outstanding int32
+	has         searchFlags
+	letter      int8
+}
+
+type searchFlags uint8
+
+const (
+	hasEmail searchFlags = 1 << iota
+	hasAccount
+	isOff
+	isArchived
+	isInvited
+	isEnded
+)
+
+var searchLetters = []LetterState{"", LetterQueued, LetterSending, LetterAccepted, LetterFailed, LetterNeedsAttention, LetterCancelled}
+
+func (f searchFacts) state(now time.Time) PortalState {
+	some := time.UnixMilli(1)
+	p := Portal{ExpiresAt: time.UnixMilli(f.expires), Letter: searchLetters[f.letter], hasEmail: f.has&hasEmail != 0}
+	if f.has&hasAccount != 0 {
+		p.AccountAt = some
 	}
-	ids, total = s.find(words, offset, limit)
-	return ids, total, nil
+	if f.has&isOff != 0 {
+		p.OffAt = some
+	}
+	if f.has&isArchived != 0 {
+		p.ArchivedAt = some
+	}
+	if f.has&isEnded != 0 {
+		p.EndedAt = some
+	}
+	if f.has&isInvited != 0 {
+		p.Invitation = "one"
+	}
+	return p.State(now)
+}
+
+type searchEntry struct {
+	searchName
+	searchFacts
 }
 
 // searchSnapshot returns a snapshot that holds at least what this transaction sees.
 func (tx *Tx) searchSnapshot() (*searchSnapshot, error) {
-	var change int64
-	if err := tx.row("SELECT value FROM client_changes").Scan(&change); err != nil {
+	var touch int64
+	if err := tx.row("SELECT ifnull(max(id), 0) FROM client_touches").Scan(&touch); err != nil {
 		return nil, err
 	}
 	index := &tx.db.search
-	if s := index.current.Load(); s != nil && s.change >= change {
+	if s := index.current.Load(); s != nil && s.touch >= touch {
 		return s, nil
 	}
 	index.refresh.Lock()
 	defer index.refresh.Unlock()
 	old := index.current.Load()
-	if old == nil {
-		old = &searchSnapshot{change: -1}
-	}
-	if old.change >= change {
+	if old != nil && old.touch >= touch {
 		return old, nil
 	}
-	changed, err := list(tx, func(s scanner) (e searchEntry, err error) { err = s.Scan(&e.id, &e.sortKey, &e.search); return },
-		"SELECT id, sort_key, search FROM clients WHERE changed > ? ORDER BY sort_key, id", old.change)
+	s, err := index.read(tx, old, touch)
+	if err == nil && !tx.writes { // what a transaction wrote itself may yet be undone
+		index.current.Store(s)
+	}
+	return s, err
+}
+
+// SweepTouches forgets what memory has read.
+func (tx *Tx) SweepTouches() error {
+	s := tx.db.search.current.Load()
+	if s == nil {
+		return nil
+	}
+	_, err := tx.exec("DELETE FROM client_touches WHERE id <= ? AND id < (SELECT max(id) FROM client_touches)", s.touch) // the last one keeps ids growing
+	return err
+}
+
+// read makes the snapshot that follows old, or (nil) the first.
+func (index *searchIndex) read(tx *Tx, old *searchSnapshot, touch int64) (*searchSnapshot, error) {
+	all, ids := old == nil, "[]"
+	var touched []int64
+	if !all {
+		var err error
+		if touched, err = column[int64](tx, "SELECT DISTINCT client_id FROM client_touches WHERE id > ?", old.touch); err != nil {
+			return nil, err
+		}
+		text, err := json.Marshal(touched)
+		if err != nil {
+			return nil, err
+		}
+		ids = string(text)
+	}
+	entries, err := index.entries(tx, all, ids)
 	if err != nil {
 		return nil, err
 	}
-	s := old.with(changed, change)
-	if tx.change == 0 { // what this transaction wrote itself may yet be undone
-		index.current.Store(s)
+	if all {
+		old = &searchSnapshot{}
 	}
+	s := old.with(touched, entries)
+	s.touch, s.sets = touch, index.sets
 	return s, nil
 }
 
-// with returns the snapshot after a change of some entries, which come in order.
-func (s *searchSnapshot) with(changed []searchEntry, change int64) *searchSnapshot {
-	replaced := make(map[int64]bool, len(changed))
-	for _, e := range changed {
-		replaced[e.id] = true
+// entries reads clients in list order: all, or those of a JSON array of ids.
+func (index *searchIndex) entries(tx *Tx, all bool, ids string) ([]searchEntry, error) {
+	among := func(column string) string {
+		if all {
+			return "json_array_length(?) = 0"
+		}
+		return column + " IN (SELECT value FROM json_each(?))"
 	}
-	next := &searchSnapshot{change: change, entries: make([]searchEntry, 0, len(s.entries)+len(changed))}
+	outstanding, err := tx.countBy("SELECT client_id, count(*) FROM form_requests WHERE completed_at IS NULL AND revoked_at IS NULL AND "+among("client_id")+" GROUP BY client_id", ids)
+	if err != nil {
+		return nil, err
+	}
+	staff, err := index.grouped(tx, "SELECT client_id, json_group_array(staff_id) FROM (SELECT client_id, staff_id FROM assignments WHERE "+among("client_id")+" ORDER BY client_id, staff_id) GROUP BY client_id", ids)
+	if err != nil {
+		return nil, err
+	}
+	tags, err := index.grouped(tx, "SELECT client_id, json_group_array(tag_id) FROM (SELECT client_id, tag_id FROM client_tags WHERE "+among("client_id")+" ORDER BY client_id, tag_id) GROUP BY client_id", ids)
+	if err != nil {
+		return nil, err
+	}
+	return list(tx, func(s scanner) (e searchEntry, err error) {
+		var letter LetterState
+		err = s.Scan(&e.id, &e.sortKey, &e.search, &e.has, &e.expires, textScan{(*string)(&letter)})
+		e.letter = int8(max(slices.Index(searchLetters, letter), 0))
+		e.outstanding, e.staff, e.tags = int32(outstanding[e.id]), int32(staff[e.id]), int32(tags[e.id])
+		return e, err
+	}, `SELECT c.id, c.sort_key, c.search,
+		(e.client_id IS NOT NULL) + 2 * (p.client_id IS NOT NULL) + 4 * (c.portal_off_at IS NOT NULL) + 8 * (c.archived_at IS NOT NULL)
+			+ 16 * (i.id IS NOT NULL) + 32 * (k.ended_at IS NOT NULL), ifnull(k.expires_at, 0), t.state
+		FROM clients c LEFT JOIN email_addresses e ON e.client_id = c.id AND e.pending = 0 `+portalJoins+`
+		WHERE `+among("c.id")+" ORDER BY c.sort_key, c.id", ids)
+}
+
+// countBy reads a query of ids and counts.
+func (tx *Tx) countBy(query string, args ...any) (map[int64]int, error) {
+	counts := map[int64]int{}
+	_, err := list(tx, func(s scanner) (_ struct{}, err error) {
+		var id int64
+		var n int
+		err = s.Scan(&id, &n)
+		counts[id] = n
+		return struct{}{}, err
+	}, query, args...)
+	return counts, err
+}
+
+// grouped reads a query of ids and JSON arrays of ids, and tells which set each id has.
+func (index *searchIndex) grouped(tx *Tx, query string, args ...any) (map[int64]int, error) {
+	if index.setAt == nil {
+		index.setAt, index.sets = map[string]int{"[]": 0}, [][]int64{nil}
+	}
+	at := map[int64]int{}
+	_, err := list(tx, func(s scanner) (_ struct{}, err error) {
+		var id int64
+		var text string
+		if err = s.Scan(&id, &text); err != nil {
+			return struct{}{}, err
+		}
+		n, known := index.setAt[text]
+		if !known {
+			var set []int64
+			if err := json.Unmarshal([]byte(text), &set); err != nil {
+				return struct{}{}, err
+			}
+			n = len(index.sets)
+			index.sets = append(index.sets, set)
+			index.setAt[text] = n
+		}
+		at[id] = n
+		return struct{}{}, nil
+	}, query, args...)
+	return at, err
+}
+
+// with returns the snapshot after some clients were touched; those who are still there come in order.
+func (s *searchSnapshot) with(touched []int64, entries []searchEntry) *searchSnapshot {
+	if next, ok := s.withFacts(touched, entries); ok {
+		return next
+	}
+	gone := make(map[int64]bool, len(touched))
+	for _, id := range touched {
+		gone[id] = true
+	}
+	next := &searchSnapshot{names: make([]searchName, 0, len(s.names)+len(entries)), facts: make([]searchFacts, 0, len(s.names)+len(entries))}
 	size := 0
-	add := func(e searchEntry) {
-		next.entries = append(next.entries, e)
-		size += len(e.search) + 1
+	add := func(n searchName, f searchFacts) {
+		next.names = append(next.names, n)
+		next.facts = append(next.facts, f)
+		size += len(n.search) + 1
+		if f.has&isArchived != 0 {
+			next.archived++
+		}
 	}
-	for _, e := range s.entries {
-		if replaced[e.id] {
+	for i, n := range s.names {
+		if gone[n.id] {
 			continue
 		}
-		for len(changed) > 0 && changed[0].compare(e) < 0 {
-			add(changed[0])
-			changed = changed[1:]
+		for len(entries) > 0 && entries[0].compare(n) < 0 {
+			add(entries[0].searchName, entries[0].searchFacts)
+			entries = entries[1:]
 		}
-		add(e)
+		add(n, s.facts[i])
 	}
-	for _, e := range changed {
-		add(e)
+	for _, e := range entries {
+		add(e.searchName, e.searchFacts)
 	}
 	var text strings.Builder
 	text.Grow(size)
-	next.ends = make([]int, len(next.entries))
-	for i := range next.entries {
-		e := &next.entries[i]
+	next.ends = make([]int, len(next.names))
+	for i := range next.names {
+		n := &next.names[i]
 		start := text.Len()
-		text.WriteString(e.search)
+		text.WriteString(n.search)
 		text.WriteByte('\n')
 		next.ends[i] = text.Len()
-		e.search = text.String()[start : text.Len()-1] // the builder has grown to its full size: its bytes stay where they are
+		n.search = text.String()[start : text.Len()-1] // the builder has grown to its full size: its bytes stay where they are
 	}
 	next.text = text.String()
 	for i := range len(next.text) {
@@ -119,38 +317,169 @@ func (s *searchSnapshot) with(changed []searchEntry, change int64) *searchSnapsh
 	return next
 }
 
-// find returns a page of the entries that have every word in them, and how many there are.
-func (s *searchSnapshot) find(words []string, offset, limit int) (ids []int64, total int) {
-	if len(words) == 0 {
-		from, to := min(offset, len(s.entries)), min(offset+limit, len(s.entries))
-		for _, e := range s.entries[from:to] {
-			ids = append(ids, e.id)
+// withFacts is with, where nobody came, went or is called otherwise now: then the text stays.
+func (s *searchSnapshot) withFacts(touched []int64, entries []searchEntry) (*searchSnapshot, bool) {
+	if len(touched) != len(entries) || len(s.names) == 0 {
+		return nil, false
+	}
+	at := make([]int, len(entries))
+	for n, e := range entries {
+		i, found := slices.BinarySearchFunc(s.names, e.searchName, searchName.compare)
+		if !found || s.names[i].search != e.search {
+			return nil, false
 		}
-		return ids, len(s.entries)
+		at[n] = i
+	}
+	next := *s
+	next.facts = slices.Clone(s.facts)
+	for n, e := range entries {
+		next.archived += int(e.has&isArchived)/int(isArchived) - int(next.facts[at[n]].has&isArchived)/int(isArchived)
+		next.facts[at[n]] = e.searchFacts
+	}
+	return &next, true
+}
+
+// find returns a page of the ids that are within reach and that a filter lets through, and how many there are.
+func (s *searchSnapshot) find(reach Reach, f ClientFilter, order ClientOrder, now time.Time, offset, limit int) (ids []int64, total int) {
+	lets := s.filter(reach, f, now)
+	words := searchWords(f.Query)
+	if len(words) == 0 && lets == nil && order == ByName { // the first page that most people see
+		for _, n := range s.names[min(offset, len(s.names)):min(offset+limit, len(s.names))] {
+			ids = append(ids, n.id)
+		}
+		return ids, len(s.names)
+	}
+	var found []int32
+	s.scan(words, func(at int) {
+		if lets != nil && !lets(at) {
+			return
+		}
+		if order != ByName {
+			found = append(found, int32(at))
+		} else if total >= offset && len(ids) < limit {
+			ids = append(ids, s.names[at].id)
+		}
+		total++
+	})
+	if order != ByName {
+		s.sort(found, order, now)
+		for _, at := range found[min(offset, len(found)):min(offset+limit, len(found))] {
+			ids = append(ids, s.names[at].id)
+		}
+	}
+	return ids, total
+}
+
+// filter tells whether the client at a place is within reach and let through, but for the query; nil: all are.
+func (s *searchSnapshot) filter(reach Reach, f ClientFilter, now time.Time) func(at int) bool {
+	var all []func(at int) bool
+	if f.Archived || s.archived > 0 {
+		all = append(all, func(at int) bool { return (s.facts[at].has&isArchived != 0) == f.Archived })
+	}
+	assignedTo := func(staffID int64) func(at int) bool {
+		holds := s.setsWith(staffID)
+		return func(at int) bool { return holds[s.facts[at].staff] }
+	}
+	switch reach.kind {
+	case reachEverybody:
+	case reachAssigned:
+		all = append(all, assignedTo(reach.id))
+	case reachOneself:
+		all = append(all, func(at int) bool { return s.names[at].id == reach.id })
+	default:
+		all = append(all, func(int) bool { return false })
+	}
+	if f.StaffID != 0 {
+		all = append(all, assignedTo(f.StaffID))
+	}
+	if f.Unassigned {
+		all = append(all, func(at int) bool { return s.facts[at].staff == 0 })
+	}
+	if f.TagID != 0 {
+		holds := s.setsWith(f.TagID)
+		all = append(all, func(at int) bool { return holds[s.facts[at].tags] })
+	}
+	if f.Outstanding {
+		all = append(all, func(at int) bool { return s.facts[at].outstanding > 0 })
+	}
+	if f.State != "" {
+		all = append(all, func(at int) bool { return s.facts[at].state(now) == f.State })
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	return func(at int) bool {
+		for _, lets := range all {
+			if !lets(at) {
+				return false
+			}
+		}
+		return true
+	}
+}
+
+// setsWith tells of each set whether an id is in it.
+func (s *searchSnapshot) setsWith(id int64) []bool {
+	holds := make([]bool, len(s.sets))
+	for n, set := range s.sets {
+		holds[n] = slices.Contains(set, id)
+	}
+	return holds
+}
+
+// sort puts places, which come in list order, into another.
+func (s *searchSnapshot) sort(found []int32, order ClientOrder, now time.Time) {
+	if order == ByNameDown {
+		slices.Reverse(found)
+		return
+	}
+	keys := make([]int64, len(s.facts))
+	for _, at := range found {
+		switch order {
+		case ByState:
+			keys[at] = int64(slices.Index(PortalStates, s.facts[at].state(now)))
+		case ByStateDown:
+			keys[at] = -int64(slices.Index(PortalStates, s.facts[at].state(now)))
+		case ByForms:
+			keys[at] = -int64(s.facts[at].outstanding)
+		case ByAdded:
+			keys[at] = -s.names[at].id
+		}
+	}
+	slices.SortStableFunc(found, func(a, b int32) int { return cmp.Compare(keys[a], keys[b]) })
+}
+
+// scan calls each for the place of every client whose text has every word in it, in list order.
+func (s *searchSnapshot) scan(words []string, each func(at int)) {
+	if len(words) == 0 {
+		for at := range s.names {
+			each(at)
+		}
+		return
 	}
 	// The text is scanned for the longest word, and only what has it is asked for the others.
 	words = slices.Clone(words)
 	slices.SortFunc(words, func(a, b string) int { return len(b) - len(a) })
 	word, rest := words[0], words[1:]
 	rare := s.rarest(word)
+	place := 0
 	for at := 0; ; {
 		hit := strings.IndexByte(s.text[at:], word[rare])
 		if hit < 0 {
-			return ids, total
+			return
 		}
 		start := at + hit - rare
 		if start < 0 || !strings.HasPrefix(s.text[start:], word) {
 			at += hit + 1
 			continue
 		}
-		end := start + strings.IndexByte(s.text[start:], '\n')
-		if len(rest) == 0 || containsAll(s.text[strings.LastIndexByte(s.text[:start], '\n')+1:end], rest) {
-			if total >= offset && len(ids) < limit {
-				ids = append(ids, s.entryAt(start).id)
-			}
-			total++
+		for s.ends[place] <= start {
+			place++
 		}
-		at = end + 1
+		if len(rest) == 0 || containsAll(s.names[place].search, rest) {
+			each(place)
+		}
+		at = s.ends[place]
 	}
 }
 
@@ -163,12 +492,6 @@ func (s *searchSnapshot) rarest(word string) int {
 		}
 	}
 	return best
-}
-
-// entryAt is the entry in whose text a position lies.
-func (s *searchSnapshot) entryAt(position int) searchEntry {
-	i, _ := slices.BinarySearch(s.ends, position+1) // the first text that ends after it
-	return s.entries[i]
 }
 
 func containsAll(text string, words []string) bool {

@@ -95,15 +95,7 @@ func (tx *Tx) AllStaff() ([]StaffMember, error) {
 
 // AssignedClients counts the clients who are assigned to each staff member.
 func (tx *Tx) AssignedClients() (map[int64]int, error) {
-	counts := map[int64]int{}
-	_, err := list(tx, func(s scanner) (_ struct{}, err error) {
-		var id int64
-		var n int
-		err = s.Scan(&id, &n)
-		counts[id] = n
-		return struct{}{}, err
-	}, "SELECT staff_id, count(*) FROM assignments GROUP BY staff_id")
-	return counts, err
+	return tx.countBy("SELECT staff_id, count(*) FROM assignments GROUP BY staff_id")
 }
 
 // AddStaff adds m with its address and permissions, and fills in its ids. ErrEmailTaken when somebody has the address.
@@ -113,7 +105,7 @@ func (tx *Tx) AddStaff(m *StaffMember) (err error) {
 	if err != nil {
 		return err
 	}
-	if _, err = tx.exec("INSERT INTO email_addresses (canonical, email, staff_id) VALUES (?, ?, ?)", m.Email.canonical, m.Email.typed, m.ID); err != nil {
+	if _, err = tx.exec("INSERT INTO email_addresses (canonical, email, mailbox, staff_id) VALUES (?, ?, ?, ?)", m.Email.canonical, m.Email.typed, m.Email.Mailbox(), m.ID); err != nil {
 		return named(err)
 	}
 	return tx.setPermissions(m.ID, m.Permissions)

@@ -61,7 +61,7 @@ type clientsPage struct {
 // clients lists the clients whom a staff member sees, as a page or, while somebody types, as the list alone.
 func (s *Site) clients(c *fiber.Ctx, by practice.Staff) error {
 	page := clientsPage{Query: strings.TrimSpace(c.Query("q")), MayAdd: by.AddsClients(), Assigned: by.Role() == db.RoleTherapist, Fragment: partly(c)}
-	found, err := s.Practice.Clients(c.UserContext(), by, page.Query, pageNumber(c))
+	found, err := s.Practice.Clients(c.UserContext(), by, practice.ClientQuery{Words: page.Query}, pageNumber(c))
 	if err != nil {
 		return err
 	}

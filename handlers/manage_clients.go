@@ -51,7 +51,7 @@ func (s *Site) manageClients(c *fiber.Ctx, by practice.Administrator) error {
 }
 
 func (s *Site) manageClientsPage(c *fiber.Ctx, by practice.Administrator, query string, number int) (page manageClientsPage, err error) {
-	found, err := s.Practice.Clients(c.UserContext(), by.Staff, query, number)
+	found, err := s.Practice.Clients(c.UserContext(), by.Staff, practice.ClientQuery{Words: query}, number)
 	if err != nil {
 		return page, err
 	}
@@ -90,7 +90,7 @@ func (s *Site) selectClients(c *fiber.Ctx, by practice.Administrator) error {
 	case "search":
 		number = 1
 	case "all":
-		change.Found = &query
+		change.Found = &practice.ClientQuery{Words: query}
 	case "clear":
 		change.Clear = true
 	}

@@ -39,19 +39,67 @@ type ClientPage struct {
 	Number int // from 1
 }
 
+// ClientQuery says which clients a list shows, in which order, as an address writes it. The zero value is everybody who isn't
+// archived, by last name, first name.
+type ClientQuery struct {
+	Words       string
+	Staff       string // public id of whom they are assigned to; NobodyAssigned: of nobody
+	State       db.PortalState
+	Outstanding bool // forms wait for the client
+	Tag         string
+	Archived    bool
+	Order       db.ClientOrder
+}
+
+// NobodyAssigned asks for the clients who are assigned to nobody.
+const NobodyAssigned = "nobody"
+
+// Filtered tells that the list leaves somebody out for another reason than the words.
+func (q ClientQuery) Filtered() bool {
+	return q.Staff != "" || q.State != "" || q.Outstanding || q.Tag != "" || q.Archived
+}
+
+// filter is the query in the records' terms. What it names and isn't there, nobody has.
+func (q ClientQuery) filter(tx *db.Tx) (f db.ClientFilter, err error) {
+	f = db.ClientFilter{Query: q.Words[:min(len(q.Words), maxQuery)], State: q.State, Outstanding: q.Outstanding, Archived: q.Archived}
+	const nobody = -1
+	switch q.Staff {
+	case "":
+	case NobodyAssigned:
+		f.Unassigned = true
+	default:
+		member, err := tx.Staff(q.Staff)
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return f, err
+		}
+		f.StaffID = cmp.Or(member.ID, nobody)
+	}
+	if q.Tag != "" {
+		tag, err := tx.Tag(q.Tag)
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return f, err
+		}
+		f.TagID = cmp.Or(tag.ID, nobody)
+	}
+	return f, nil
+}
+
 // Clients finds a page of the clients whom a staff member sees: everybody for administrators and other staff, a therapist's
-// own. Every word of the query is in their names or address. A page after the last is the last.
-func (p *Practice) Clients(ctx context.Context, by Staff, query string, page int) (found ClientPage, err error) {
-	query = cutQuery(query)
+// own. A page after the last is the last.
+func (p *Practice) Clients(ctx context.Context, by Staff, query ClientQuery, page int) (found ClientPage, err error) {
 	found.Number = max(page, 1)
 	err = p.db.View(ctx, func(tx *db.Tx) error {
-		clients, total, err := tx.SearchClients(by.reach(), query, (found.Number-1)*PageSize, PageSize)
+		f, err := query.filter(tx)
+		if err != nil {
+			return err
+		}
+		clients, total, err := tx.FindClients(by.reach(), f, query.Order, (found.Number-1)*PageSize, PageSize)
 		if err != nil {
 			return err
 		}
 		if last := max((total+PageSize-1)/PageSize, 1); found.Number > last {
 			found.Number = last
-			if clients, total, err = tx.SearchClients(by.reach(), query, (last-1)*PageSize, PageSize); err != nil {
+			if clients, total, err = tx.FindClients(by.reach(), f, query.Order, (last-1)*PageSize, PageSize); err != nil {
 				return err
 			}
 		}
@@ -61,9 +109,6 @@ func (p *Practice) Clients(ctx context.Context, by Staff, query string, page int
 	})
 	return found, err
 }
-
-// cutQuery is as much of a search as counts, for what it lists and for all that it finds.
-func cutQuery(query string) string { return query[:min(len(query), maxQuery)] }
 
 func clientRows(tx *db.Tx, by Staff, clients []db.Client) ([]ClientRow, error) {
 	ids := make([]int64, len(clients))

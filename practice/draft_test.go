@@ -394,8 +394,7 @@ func TestSelection(t *testing.T) {
 		}
 		return fmt.Sprint(all)
 	}
-	everything := ""
-	if got := change(practice.SelectionChange{Found: &everything}); names(got) != "[Ann Ben Leo Mia]" {
+	if got := change(practice.SelectionChange{Found: &practice.ClientQuery{}}); names(got) != "[Ann Ben Leo Mia]" {
 		t.Errorf("all found: %s (Sam has no address)", names(got))
 	}
 	// A page shows Ann and Ben; Ann is unticked: Leo and Mia, who are not on it, stay.
@@ -410,7 +409,7 @@ func TestSelection(t *testing.T) {
 	}
 	// A search far too long is cut as the list cuts it; and a hostile number of rows takes no time.
 	long := strings.Repeat("a ", 50_000)
-	if got := change(practice.SelectionChange{Found: &long}); names(got) != "[Ann Ben Leo Mia]" {
+	if got := change(practice.SelectionChange{Found: &practice.ClientQuery{Words: long}}); names(got) != "[Ann Ben Leo Mia]" {
 		t.Errorf("all found by a long search: %s", names(got))
 	}
 	many := practice.SelectionChange{Drop: c.Ann.PublicID}
@@ -444,7 +443,7 @@ func TestThousandLettersInOneTransaction(t *testing.T) {
 		t.Fatal(err)
 	}
 	found := "number"
-	if _, err := c.Practice.ChangeSelection(ctx, c.Olga, practice.SelectionChange{Found: &found}); err != nil {
+	if _, err := c.Practice.ChangeSelection(ctx, c.Olga, practice.SelectionChange{Found: &practice.ClientQuery{Words: found}}); err != nil {
 		t.Fatal(err)
 	}
 	_, id, err := c.Practice.Selection(ctx, c.Olga)

@@ -78,7 +78,7 @@ func openLink(tx *db.Tx, token string) (h heldLink, err error) {
 		joined, shut = h.owner.staff.member.PasswordHash != "", !h.owner.staff.member.DisabledAt.IsZero()
 	} else {
 		h.owner.client.record, err = tx.ClientByID(db.Oneself(h.record.ClientID), h.record.ClientID)
-		joined, shut = h.owner.client.record.Portal.HasAccount(), !h.owner.client.record.Portal.OffAt.IsZero()
+		joined, shut = h.owner.client.record.Portal.HasAccount(), h.owner.client.record.Portal.Shut()
 	}
 	resets := h.Purpose == db.LinkNewPassword
 	switch {

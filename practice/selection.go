@@ -28,8 +28,8 @@ func (s Selection) More() int { return s.Count - len(s.Named) }
 type SelectionChange struct {
 	Shown []string // public ids
 	On    []string
-	Found *string // select all that this search finds
-	Drop  string  // one client's public id
+	Found *ClientQuery // select all whom this list shows
+	Drop  string       // one client's public id
 	Clear bool
 }
 
@@ -52,7 +52,11 @@ func (p *Practice) ChangeSelection(ctx context.Context, by Administrator, change
 			return err
 		}
 		if change.Found != nil {
-			if err := tx.ChooseFound(draft.ID, by.invites(), cutQuery(*change.Found)); err != nil {
+			f, err := change.Found.filter(tx)
+			if err != nil {
+				return err
+			}
+			if err := tx.ChooseFound(draft.ID, by.invites(), f); err != nil {
 				return err
 			}
 		}

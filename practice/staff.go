@@ -89,7 +89,7 @@ func (p *Practice) StaffMember(ctx context.Context, by Administrator, id string,
 		if d.StaffMember.StaffMember, err = tx.Staff(id); err != nil {
 			return err
 		}
-		if d.Clients, d.Total, err = tx.SearchClients(db.AssignedTo(d.ID), "", offset, limit); err != nil {
+		if d.Clients, d.Total, err = tx.FindClients(db.AssignedTo(d.ID), db.ClientFilter{}, db.ByName, offset, limit); err != nil {
 			return err
 		}
 		d.Letter, err = joinLetter(tx, d.ID)
