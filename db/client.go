@@ -1,6 +1,7 @@
 package db
 
 import (
+	"encoding/json"
 	"strings"
 	"time"
 	"unicode"
@@ -102,6 +103,15 @@ func (tx *Tx) ClientsByID(reach Reach, ids []int64) ([]Client, error) {
 		}
 	}
 	return ordered, nil
+}
+
+// ClientIDsOf finds the ids that other records hold of the clients within reach who have these public ids.
+func (tx *Tx) ClientIDsOf(reach Reach, publicIDs []string) ([]int64, error) {
+	ids, err := json.Marshal(publicIDs)
+	if err != nil {
+		return nil, err
+	}
+	return column[int64](tx, "SELECT id FROM clients WHERE public_id IN (SELECT value FROM json_each(?)) AND "+reach.holds("id"), string(ids))
 }
 
 // AddClient adds c with its address, and fills in its ids. ErrEmailTaken when somebody has the address.

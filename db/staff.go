@@ -155,6 +155,24 @@ func (tx *Tx) Unassign(staffID, clientID int64) error {
 	return err
 }
 
+// AssignAll gives a staff member clients, and returns those whom they didn't have.
+func (tx *Tx) AssignAll(staffID int64, clientIDs []int64) ([]int64, error) {
+	ids, err := json.Marshal(clientIDs)
+	if err != nil {
+		return nil, err
+	}
+	return column[int64](tx, "INSERT INTO assignments (client_id, staff_id) SELECT value, ? FROM json_each(?) WHERE true ON CONFLICT DO NOTHING RETURNING client_id", staffID, string(ids))
+}
+
+// UnassignAll takes clients from a staff member, and returns those whom they had.
+func (tx *Tx) UnassignAll(staffID int64, clientIDs []int64) ([]int64, error) {
+	ids, err := json.Marshal(clientIDs)
+	if err != nil {
+		return nil, err
+	}
+	return column[int64](tx, "DELETE FROM assignments WHERE staff_id = ? AND client_id IN (SELECT value FROM json_each(?)) RETURNING client_id", staffID, string(ids))
+}
+
 // AssignedStaff lists the staff members to whom a client is assigned, by name.
 func (tx *Tx) AssignedStaff(clientID int64) ([]StaffMember, error) {
 	return list(tx, tx.readStaff, "SELECT "+staffColumns+" JOIN assignments x ON x.staff_id = s.id WHERE x.client_id = ? ORDER BY lower(s.name), s.id", clientID)

@@ -47,45 +47,6 @@ func (s Shell) stateWords(c db.Client, state db.PortalState) string {
 	return string(state)
 }
 
-type clientsPage struct {
-	Shell
-	Query    string
-	Count    string
-	Rows     []clientRow
-	Pages    Pages
-	MayAdd   bool
-	Assigned bool // whoever looks sees only clients assigned to them
-	Fragment bool
-}
-
-// clients lists the clients whom a staff member sees, as a page or, while somebody types, as the list alone.
-func (s *Site) clients(c *fiber.Ctx, by practice.Staff) error {
-	page := clientsPage{Query: strings.TrimSpace(c.Query("q")), MayAdd: by.AddsClients(), Assigned: by.Role() == db.RoleTherapist, Fragment: partly(c)}
-	found, err := s.Practice.Clients(c.UserContext(), by, practice.ClientQuery{Words: page.Query}, pageNumber(c))
-	if err != nil {
-		return err
-	}
-	page.Shell = s.shell(c, "Clients", "clients")
-	for _, r := range found.Rows {
-		page.Rows = append(page.Rows, page.clientRow(r))
-	}
-	page.Count = counted(found.Total, page.Query)
-	page.Pages = newPages(found.Number, found.Total, func(number int) string { return "/clients" + searchQuery(page.Query, number) })
-	return s.render(c, "clients/list", "clients/_found", page)
-}
-
-// counted is how many clients a search found.
-func counted(total int, query string) string {
-	noun := "clients"
-	if total == 1 {
-		noun = "client"
-	}
-	if query != "" {
-		noun += " found"
-	}
-	return thousands(total) + " " + noun
-}
-
 type clientForm struct {
 	Shell
 	Client      db.Client // zero: a new one

@@ -35,7 +35,7 @@ func TestClientsList(t *testing.T) {
 	if s.as("Finn").get("/clients").doc.Find(`a[href="/clients/new"]`).Length() != 0 {
 		t.Error("Finn is offered what he may not do")
 	}
-	s.as("Olga").get("/clients?q=zzz").want(200, "0 clients found", "Nobody found", "Clear the search")
+	s.as("Olga").get("/clients?q=zzz").want(200, "0 clients found", "Nobody found", "Show all clients")
 	part := s.as("Olga").htmx().get("/clients?q=ABB").want(200, "1 client found", "Abbott, Ann")
 	if part.doc.Find("h1").Length() != 0 || part.doc.Find(`output#count[hx-swap-oob=true]`).Length() != 1 {
 		t.Errorf("not the list alone: %s", part.body)

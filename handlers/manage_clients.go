@@ -13,7 +13,8 @@ const manageClientsPath = "/organization/client-portal/clients"
 type manageClientsPage struct {
 	Shell
 	Pages
-	Query     string
+	Query     practice.ClientQuery
+	Filters   clientFilters // of the whole page only
 	Rows      []manageRow
 	Total     int
 	Selection practice.Selection
@@ -43,15 +44,15 @@ func (s Shell) manageRow(r practice.ClientRow, selected bool) manageRow {
 }
 
 func (s *Site) manageClients(c *fiber.Ctx, by practice.Administrator) error {
-	page, err := s.manageClientsPage(c, by, c.Query("q"), pageNumber(c))
+	page, err := s.manageClientsPage(c, by, clientQuery(addressed(c)), pageNumber(c))
 	if err != nil {
 		return err
 	}
 	return s.render(c, "organization/manage_clients", "organization/_found", page)
 }
 
-func (s *Site) manageClientsPage(c *fiber.Ctx, by practice.Administrator, query string, number int) (page manageClientsPage, err error) {
-	found, err := s.Practice.Clients(c.UserContext(), by.Staff, practice.ClientQuery{Words: query}, number)
+func (s *Site) manageClientsPage(c *fiber.Ctx, by practice.Administrator, query practice.ClientQuery, number int) (page manageClientsPage, err error) {
+	found, err := s.Practice.Clients(c.UserContext(), by.Staff, query, number)
 	if err != nil {
 		return page, err
 	}
@@ -72,25 +73,28 @@ func (s *Site) manageClientsPage(c *fiber.Ctx, by practice.Administrator, query 
 	if page.Part {
 		return page, nil // the selection stays as it is
 	}
+	if page.Filters, err = s.clientFilters(c, by.Staff, manageClientsPath, query); err != nil {
+		return page, err
+	}
 	page.Selection, _, err = s.Practice.Selection(c.UserContext(), by)
 	return page, err
 }
 
-func manageClientsAt(query string, number int) string {
-	return manageClientsPath + searchQuery(query, number)
+func manageClientsAt(query practice.ClientQuery, number int) string {
+	return withPage(manageClientsPath, queryValues(query), number)
 }
 
 // selectClients keeps the ticks of the page that was shown and does what the pressed button says. All of the page is one
 // form, so no button loses a tick, with script or without.
 func (s *Site) selectClients(c *fiber.Ctx, by practice.Administrator) error {
-	query := c.FormValue("q")
+	query := clientQuery(typed(c))
 	change := practice.SelectionChange{Shown: posted(c, "shown"), On: posted(c, "on"), Drop: c.FormValue("drop")}
 	number := max(formNumber(c, "page"), 1)
 	switch c.FormValue("do") {
 	case "search":
 		number = 1
 	case "all":
-		change.Found = &practice.ClientQuery{Words: query}
+		change.Found = &query
 	case "clear":
 		change.Clear = true
 	}

@@ -55,19 +55,15 @@ func posted(c *fiber.Ctx, name string) (values []string) {
 	return values
 }
 
-// searchQuery is the part of a list's address that says what was searched for and which page is meant.
-func searchQuery(query string, number int) string {
-	values := url.Values{}
-	if query != "" {
-		values.Set("q", query)
-	}
+// withPage is a list's address with the page that is meant.
+func withPage(path string, query url.Values, number int) string {
 	if number > 1 {
-		values.Set("page", strconv.Itoa(number))
+		query.Set("page", strconv.Itoa(number))
 	}
-	if len(values) == 0 {
-		return ""
+	if len(query) == 0 {
+		return path
 	}
-	return "?" + values.Encode()
+	return path + "?" + query.Encode()
 }
 
 // formNumber is a whole number that a form sent, or 0.

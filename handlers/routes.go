@@ -34,6 +34,7 @@ func (s *Site) routes() []route {
 		// Clients
 		{"GET", "/clients", s.staff(s.clients)},
 		{"POST", "/clients", s.staff(s.addClient)},
+		{"POST", "/clients/chosen", s.administrator(s.chosenClients)},
 		{"GET", "/clients/new", s.staff(s.newClient)},
 		{"GET", "/clients/:id", s.staff(s.openClient)},
 		{"GET", "/clients/:id/edit", s.staff(s.editClient)},

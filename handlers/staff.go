@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"net/url"
 	"slices"
 
 	"anteroom/db"
@@ -134,7 +135,7 @@ func (s *Site) showStaffMember(c *fiber.Ctx, by practice.Administrator, typed *p
 		return err
 	}
 	page := staffMemberPage{Shell: s.organization(c, d.Name, "staff"), StaffDetails: d, Name: d.Name, Errors: wrong,
-		Pages: newPages(number, d.Total, func(n int) string { return "/organization/staff/" + d.PublicID + searchQuery("", n) })}
+		Pages: newPages(number, d.Total, func(n int) string { return withPage("/organization/staff/"+d.PublicID, url.Values{}, n) })}
 	role, permissions := d.Role, d.StaffMember.Permissions
 	if typed != nil {
 		page.Name, role, permissions = typed.Name, typed.Role, typed.Permissions

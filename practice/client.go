@@ -110,6 +110,31 @@ func (p *Practice) Clients(ctx context.Context, by Staff, query ClientQuery, pag
 	return found, err
 }
 
+// ClientFilters are what a staff member can narrow a list of clients down to: to whom clients are assigned (nobody to choose
+// among for a therapist, who sees their own), and the tags that clients have.
+func (p *Practice) ClientFilters(ctx context.Context, by Staff) (staff []db.StaffMember, tags []db.Tag, err error) {
+	err = p.db.View(ctx, func(tx *db.Tx) error {
+		if !by.therapist() {
+			all, err := tx.AllStaff()
+			if err != nil {
+				return err
+			}
+			clients, err := tx.AssignedClients()
+			if err != nil {
+				return err
+			}
+			for _, m := range all {
+				if clients[m.ID] > 0 {
+					staff = append(staff, m)
+				}
+			}
+		}
+		tags, err = tx.Tags(by.reach())
+		return err
+	})
+	return staff, tags, err
+}
+
 func clientRows(tx *db.Tx, by Staff, clients []db.Client) ([]ClientRow, error) {
 	ids := make([]int64, len(clients))
 	for i, c := range clients {
