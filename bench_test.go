@@ -646,8 +646,8 @@ func work(first string, do func(job string) error) {
 
 // serveFragment serves the list of clients with nothing asked of any database.
 func serveFragment(b *testing.B) {
-	tmpl := template.New("")
-	for _, name := range []string{"clients/_found", "clients/_cells", "shell/_pages"} {
+	tmpl := template.New("").Funcs(template.FuncMap{"thousands": func(n int) string { return fmt.Sprint(n) }})
+	for _, name := range []string{"clients/_found", "clients/_heading", "clients/_cells", "shell/_pages"} {
 		text, err := views.Files.ReadFile(name + ".html")
 		if err != nil {
 			b.Fatal(err)
@@ -658,13 +658,24 @@ func serveFragment(b *testing.B) {
 		ID, Name, Email, Therapist, Slug, Words, Reason, Forms string
 		HasAccount, Concern                                    bool
 	}
+	type heading struct{ Words, URL, Sort string }
 	page := struct {
-		Fragment     bool
-		Count, Query string
-		Rows         []row
-		Pages        struct{ Rows, Previous, Next string }
-	}{Fragment: true, Count: "100 clients found"}
-	page.Pages.Rows, page.Pages.Next = "1–25 of 100", "/clients?page=2"
+		Fragment, Chooses bool
+		Count             string
+		Total             int
+		Values            map[string][]string
+		Headings          map[string]heading
+		Rows              []row
+		Pages             struct {
+			Number               int
+			Rows, Previous, Next string
+			Several              bool
+		}
+	}{Fragment: true, Chooses: true, Count: "100 clients found", Total: 100, Values: map[string][]string{"q": {"ann"}}, Headings: map[string]heading{
+		"Name":   {"Name", "/clients?order=name-down&q=ann", "ascending"},
+		"Portal": {"Client portal", "/clients?order=state&q=ann", ""},
+		"Forms":  {"Forms completed", "/clients?order=forms&q=ann", ""}}}
+	page.Pages.Rows, page.Pages.Next, page.Pages.Several = "1–25 of 100", "/clients?page=2", true
 	for i := range 25 {
 		page.Rows = append(page.Rows, row{ID: fmt.Sprintf("00000000-0000-4000-8000-%012d", i), Name: "Johansson-Bell, Ann",
 			Email: fmt.Sprintf("g42-%03d@mail.example", i), Therapist: "Olga Ortiz", Slug: "not-invited", Words: "Not invited"})

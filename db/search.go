@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -59,8 +60,8 @@ func (tx *Tx) ClientIDs(reach Reach, f ClientFilter) ([]int64, error) {
 type searchIndex struct {
 	current atomic.Pointer[searchSnapshot]
 	refresh sync.Mutex
-	sets    [][]int64      // each combination of staff members, or of tags, that clients have; the first is nobody
-	setAt   map[string]int // their JSON → where they are
+	sets    [][]int64        // each combination of staff members, or of tags, that clients have; the first is nobody
+	setAt   map[string]int32 // their ids → where they are
 }
 
 // searchSnapshot never changes once it is in use.
@@ -168,103 +169,73 @@ func (tx *Tx) SweepTouches() error {
 
 // read makes the snapshot that follows old, or (nil) the first.
 func (index *searchIndex) read(tx *Tx, old *searchSnapshot, touch int64) (*searchSnapshot, error) {
-	all, ids := old == nil, "[]"
 	var touched []int64
-	if !all {
+	if old != nil {
 		var err error
 		if touched, err = column[int64](tx, "SELECT DISTINCT client_id FROM client_touches WHERE id > ?", old.touch); err != nil {
 			return nil, err
 		}
-		text, err := json.Marshal(touched)
-		if err != nil {
-			return nil, err
-		}
-		ids = string(text)
 	}
-	entries, err := index.entries(tx, all, ids)
+	where, ids := "c.id IN (SELECT value FROM json_each(?))", touched
+	if old == nil || len(touched) > len(old.names)/2 {
+		old, where, ids = &searchSnapshot{}, "? IS NOT NULL", nil // everybody is read
+	}
+	entries, err := index.entries(tx, where, ids)
 	if err != nil {
 		return nil, err
-	}
-	if all {
-		old = &searchSnapshot{}
 	}
 	s := old.with(touched, entries)
 	s.touch, s.sets = touch, index.sets
 	return s, nil
 }
 
-// entries reads clients in list order: all, or those of a JSON array of ids.
-func (index *searchIndex) entries(tx *Tx, all bool, ids string) ([]searchEntry, error) {
-	among := func(column string) string {
-		if all {
-			return "json_array_length(?) = 0"
-		}
-		return column + " IN (SELECT value FROM json_each(?))"
-	}
-	outstanding, err := tx.countBy("SELECT client_id, count(*) FROM form_requests WHERE completed_at IS NULL AND revoked_at IS NULL AND "+among("client_id")+" GROUP BY client_id", ids)
-	if err != nil {
-		return nil, err
-	}
-	staff, err := index.grouped(tx, "SELECT client_id, json_group_array(staff_id) FROM (SELECT client_id, staff_id FROM assignments WHERE "+among("client_id")+" ORDER BY client_id, staff_id) GROUP BY client_id", ids)
-	if err != nil {
-		return nil, err
-	}
-	tags, err := index.grouped(tx, "SELECT client_id, json_group_array(tag_id) FROM (SELECT client_id, tag_id FROM client_tags WHERE "+among("client_id")+" ORDER BY client_id, tag_id) GROUP BY client_id", ids)
+// entries reads clients in list order.
+func (index *searchIndex) entries(tx *Tx, where string, ids []int64) ([]searchEntry, error) {
+	text, err := json.Marshal(ids)
 	if err != nil {
 		return nil, err
 	}
 	return list(tx, func(s scanner) (e searchEntry, err error) {
-		var letter LetterState
-		err = s.Scan(&e.id, &e.sortKey, &e.search, &e.has, &e.expires, textScan{(*string)(&letter)})
-		e.letter = int8(max(slices.Index(searchLetters, letter), 0))
-		e.outstanding, e.staff, e.tags = int32(outstanding[e.id]), int32(staff[e.id]), int32(tags[e.id])
+		var letter, staff, tags string
+		if err = s.Scan(&e.id, &e.sortKey, &e.search, &e.has, &e.expires, textScan{&letter}, &e.outstanding, textScan{&staff}, textScan{&tags}); err != nil {
+			return e, err
+		}
+		e.letter = int8(max(slices.Index(searchLetters, LetterState(letter)), 0))
+		if e.staff, err = index.set(staff); err != nil {
+			return e, err
+		}
+		e.tags, err = index.set(tags)
 		return e, err
 	}, `SELECT c.id, c.sort_key, c.search,
 		(e.client_id IS NOT NULL) + 2 * (p.client_id IS NOT NULL) + 4 * (c.portal_off_at IS NOT NULL) + 8 * (c.archived_at IS NOT NULL)
-			+ 16 * (i.id IS NOT NULL) + 32 * (k.ended_at IS NOT NULL), ifnull(k.expires_at, 0), t.state
+			+ 16 * (i.id IS NOT NULL) + 32 * (k.ended_at IS NOT NULL), ifnull(k.expires_at, 0), t.state,
+		(SELECT count(*) FROM form_requests WHERE client_id = c.id AND completed_at IS NULL AND revoked_at IS NULL),
+		(SELECT group_concat(staff_id) FROM (SELECT staff_id FROM assignments WHERE client_id = c.id ORDER BY staff_id)),
+		(SELECT group_concat(tag_id) FROM (SELECT tag_id FROM client_tags WHERE client_id = c.id ORDER BY tag_id))
 		FROM clients c LEFT JOIN email_addresses e ON e.client_id = c.id AND e.pending = 0 `+portalJoins+`
-		WHERE `+among("c.id")+" ORDER BY c.sort_key, c.id", ids)
+		WHERE `+where+" ORDER BY c.sort_key, c.id", string(text))
 }
 
-// countBy reads a query of ids and counts.
-func (tx *Tx) countBy(query string, args ...any) (map[int64]int, error) {
-	counts := map[int64]int{}
-	_, err := list(tx, func(s scanner) (_ struct{}, err error) {
-		var id int64
-		var n int
-		err = s.Scan(&id, &n)
-		counts[id] = n
-		return struct{}{}, err
-	}, query, args...)
-	return counts, err
-}
-
-// grouped reads a query of ids and JSON arrays of ids, and tells which set each id has.
-func (index *searchIndex) grouped(tx *Tx, query string, args ...any) (map[int64]int, error) {
+// set tells where a combination of ids is kept, which come with commas between them.
+func (index *searchIndex) set(ids string) (int32, error) {
 	if index.setAt == nil {
-		index.setAt, index.sets = map[string]int{"[]": 0}, [][]int64{nil}
+		index.setAt, index.sets = map[string]int32{"": 0}, [][]int64{nil}
 	}
-	at := map[int64]int{}
-	_, err := list(tx, func(s scanner) (_ struct{}, err error) {
-		var id int64
-		var text string
-		if err = s.Scan(&id, &text); err != nil {
-			return struct{}{}, err
+	if at, known := index.setAt[ids]; known {
+		return at, nil
+	}
+	var set []int64
+	for text := range strings.SplitSeq(ids, ",") {
+		id, err := strconv.ParseInt(text, 10, 64)
+		if err != nil {
+			return 0, err
 		}
-		n, known := index.setAt[text]
-		if !known {
-			var set []int64
-			if err := json.Unmarshal([]byte(text), &set); err != nil {
-				return struct{}{}, err
-			}
-			n = len(index.sets)
-			index.sets = append(index.sets, set)
-			index.setAt[text] = n
-		}
-		at[id] = n
-		return struct{}{}, nil
-	}, query, args...)
-	return at, err
+		set = append(set, id)
+	}
+	at := int32(len(index.sets))
+	index.sets = append(index.sets, set)
+	index.setAt[ids] = at
+	return at, nil
 }
 
 // with returns the snapshot after some clients were touched; those who are still there come in order.

@@ -95,7 +95,15 @@ func (tx *Tx) AllStaff() ([]StaffMember, error) {
 
 // AssignedClients counts the clients who are assigned to each staff member.
 func (tx *Tx) AssignedClients() (map[int64]int, error) {
-	return tx.countBy("SELECT staff_id, count(*) FROM assignments GROUP BY staff_id")
+	counts := map[int64]int{}
+	_, err := list(tx, func(s scanner) (_ struct{}, err error) {
+		var id int64
+		var n int
+		err = s.Scan(&id, &n)
+		counts[id] = n
+		return struct{}{}, err
+	}, "SELECT staff_id, count(*) FROM assignments GROUP BY staff_id")
+	return counts, err
 }
 
 // AddStaff adds m with its address and permissions, and fills in its ids. ErrEmailTaken when somebody has the address.
