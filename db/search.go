@@ -404,20 +404,25 @@ func (s *searchSnapshot) sort(found []int32, order ClientOrder, now time.Time) {
 		slices.Reverse(found)
 		return
 	}
-	keys := make([]int64, len(s.facts))
-	for _, at := range found {
+	keys := make([]int64, len(found)) // what a place is ordered by, above the place itself
+	for i, at := range found {
+		var key int64
 		switch order {
 		case ByState:
-			keys[at] = int64(slices.Index(PortalStates, s.facts[at].state(now)))
+			key = int64(slices.Index(PortalStates, s.facts[at].state(now)))
 		case ByStateDown:
-			keys[at] = -int64(slices.Index(PortalStates, s.facts[at].state(now)))
+			key = -int64(slices.Index(PortalStates, s.facts[at].state(now)))
 		case ByForms:
-			keys[at] = -int64(s.facts[at].outstanding)
+			key = -int64(s.facts[at].outstanding)
 		case ByAdded:
-			keys[at] = -s.names[at].id
+			key = -s.names[at].id
 		}
+		keys[i] = key<<32 + int64(at)
 	}
-	slices.SortStableFunc(found, func(a, b int32) int { return cmp.Compare(keys[a], keys[b]) })
+	slices.Sort(keys)
+	for i, key := range keys {
+		found[i] = int32(key)
+	}
 }
 
 // scan calls each for the place of every client whose text has every word in it, in list order.

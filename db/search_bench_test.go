@@ -57,3 +57,32 @@ func BenchmarkSearch(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkFilter is the cost of filters and orders over everybody.
+func BenchmarkFilter(b *testing.B) {
+	d := Temp(b, time.Now)
+	crowd(b, d, 100_000)
+	if err := d.View(b.Context(), func(tx *Tx) error { _, err := tx.searchSnapshot(); return err }); err != nil {
+		b.Fatal(err)
+	}
+	for _, q := range []struct {
+		name   string
+		filter ClientFilter
+		order  ClientOrder
+	}{
+		{"state", ClientFilter{State: PortalNotInvited}, ByName},
+		{"nobody's, with forms", ClientFilter{Unassigned: true, Outstanding: true}, ByName},
+		{"state and words", ClientFilter{State: PortalNotInvited, Query: "son"}, ByName},
+		{"ordered by state", ClientFilter{}, ByState},
+		{"ordered by forms", ClientFilter{Query: "son"}, ByForms},
+		{"newest first", ClientFilter{}, ByAdded},
+	} {
+		b.Run(q.name, func(b *testing.B) {
+			for b.Loop() {
+				if err := d.View(b.Context(), func(tx *Tx) error { _, _, err := tx.FindClients(Everybody(), q.filter, q.order, 0, 25); return err }); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
