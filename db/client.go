@@ -2,6 +2,7 @@ package db
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"time"
 	"unicode"
@@ -138,6 +139,34 @@ func (tx *Tx) ChangeClient(c Client) error {
 		return err
 	}
 	return tx.setClientEmail(c.ID, c.Email)
+}
+
+// ClientNotes opens what the office noted about a client within reach.
+func (tx *Tx) ClientNotes(reach Reach, clientID int64) (string, error) {
+	var sealed []byte
+	if err := tx.row("SELECT notes FROM clients WHERE id = ? AND "+reach.holds("id"), clientID).Scan(&sealed); err != nil || sealed == nil {
+		return "", named(err)
+	}
+	aead, err := tx.clientKey(clientID)
+	if err != nil {
+		return "", err
+	}
+	notes, err := open(aead, sealed, "clients", "notes", fmt.Sprint(clientID))
+	return string(notes), err
+}
+
+// SetClientNotes seals and keeps what the office notes about a client.
+func (tx *Tx) SetClientNotes(clientID int64, notes string) error {
+	if notes == "" {
+		_, err := tx.exec("UPDATE clients SET notes = NULL WHERE id = ? AND notes IS NOT NULL", clientID)
+		return err
+	}
+	aead, err := tx.clientKey(clientID)
+	if err != nil {
+		return err
+	}
+	_, err = tx.exec("UPDATE clients SET notes = ? WHERE id = ?", seal(aead, []byte(notes), "clients", "notes", fmt.Sprint(clientID)), clientID)
+	return err
 }
 
 func (tx *Tx) setClientEmail(clientID int64, e Email) error {

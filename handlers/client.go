@@ -49,7 +49,7 @@ func (s Shell) stateWords(c db.Client, state db.PortalState) string {
 
 type clientForm struct {
 	Shell
-	Client      db.Client // zero: a new one
+	Client      practice.ClientRecord // zero: a new one
 	Fields      practice.ClientFields
 	Errors      practice.Invalid
 	Mistakes    []mistake
@@ -89,7 +89,7 @@ func (s *Site) editClient(c *fiber.Ctx, by practice.Staff) error {
 		return err
 	}
 	return s.show(c, "clients/form", clientForm{Shell: s.shell(c, "Edit "+client.ListName(), "clients"), Client: client,
-		Fields: practice.FieldsOf(client), EmailEffect: emailEffect(client, s.Practice.Now())})
+		Fields: practice.FieldsOf(client), EmailEffect: emailEffect(client.Client, s.Practice.Now())})
 }
 
 func (s *Site) changeClient(c *fiber.Ctx, by practice.Staff) error {
@@ -97,7 +97,7 @@ func (s *Site) changeClient(c *fiber.Ctx, by practice.Staff) error {
 	if err != nil {
 		return err
 	}
-	form := clientForm{Client: client, Fields: clientFields(c), EmailEffect: emailEffect(client, s.Practice.Now())}
+	form := clientForm{Client: client, Fields: clientFields(c), EmailEffect: emailEffect(client.Client, s.Practice.Now())}
 	if err := s.Practice.ChangeClient(c.UserContext(), by, client.PublicID, form.Fields); err != nil {
 		return s.clientMistakes(c, by, form, "Edit "+client.ListName(), err)
 	}
@@ -130,7 +130,9 @@ func (s *Site) clientMistakes(c *fiber.Ctx, by practice.Staff, form clientForm, 
 
 func clientFields(c *fiber.Ctx) practice.ClientFields {
 	return practice.ClientFields{FirstName: c.FormValue("first_name"), LastName: c.FormValue("last_name"), PreferredName: c.FormValue("preferred_name"),
-		DateOfBirth: c.FormValue("date_of_birth"), Phone: c.FormValue("phone"), Email: c.FormValue("email"), SharedMailbox: c.FormValue("shared_mailbox") != "", Version: c.FormValue("version")}
+		Pronouns: c.FormValue("pronouns"), DateOfBirth: c.FormValue("date_of_birth"), Guardian: c.FormValue("guardian"), Phone: c.FormValue("phone"),
+		Email: c.FormValue("email"), NoEmail: c.FormValue("may_email") == "no", Language: c.FormValue("language"), Tags: c.FormValue("tags"),
+		Notes: c.FormValue("notes"), SharedMailbox: c.FormValue("shared_mailbox") != "", Version: c.FormValue("version")}
 }
 
 // emailEffect says beforehand what a change of a client's address does.
@@ -199,7 +201,7 @@ func (s *Site) portalAccess(c *fiber.Ctx, by practice.Administrator) error {
 	if !client.Portal.OffAt.IsZero() {
 		return s.overAlready(c, client.PublicID)
 	}
-	page := confirmPage{Client: client, Shell: s.shell(c, "Turn off portal access for "+fullName(client)+"?", "clients"),
+	page := confirmPage{Client: client.Client, Shell: s.shell(c, "Turn off portal access for "+fullName(client.Client)+"?", "clients"),
 		Text:   "They are signed out at once and can't sign in until you turn it on again. A link already mailed stops working, and letters that are still queued don't leave. Completed forms stay.",
 		Action: "/clients/" + client.PublicID + "/portal-access", Button: "Turn off access", Cancel: "Keep it on", Turn: "off"}
 	return s.show(c, "clients/confirm", page)

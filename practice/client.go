@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"io"
 	"slices"
 	"strings"
 	"time"
@@ -14,6 +15,7 @@ import (
 
 	"anteroom/db"
 
+	"golang.org/x/text/language"
 	"golang.org/x/text/unicode/norm"
 )
 
@@ -22,6 +24,9 @@ const (
 	maxQuery = 200
 	maxName  = 100
 	maxPhone = 40
+	maxTag   = 40
+	maxTags  = 20 // of one client
+	maxNotes = 4000
 )
 
 // ClientRow is a client as lists show them.
@@ -155,59 +160,143 @@ func clientRows(tx *db.Tx, by Staff, clients []db.Client) ([]ClientRow, error) {
 	return rows, nil
 }
 
+// ClientRecord is all that is on file about a client.
+type ClientRecord struct {
+	db.Client
+	Notes string
+	Tags  []string
+}
+
+// recordOf reads what is on file about a client within reach beside the columns.
+func recordOf(tx *db.Tx, reach db.Reach, c db.Client) (r ClientRecord, err error) {
+	r.Client = c
+	if r.Notes, err = tx.ClientNotes(reach, c.ID); err != nil {
+		return r, err
+	}
+	tags, err := tx.TagsOf(reach, []int64{c.ID})
+	r.Tags = tags[c.ID]
+	return r, err
+}
+
+// save keeps the notes and tags of a client who was added or changed.
+func (r ClientRecord) save(tx *db.Tx) error {
+	return errors.Join(tx.SetClientNotes(r.ID, r.Notes), tx.SetTags(r.ID, r.Tags))
+}
+
 // ClientFields is what is typed about a client.
 type ClientFields struct {
 	FirstName     string
 	LastName      string
 	PreferredName string
+	Pronouns      string
 	DateOfBirth   string // YYYY-MM-DD, or empty
+	Guardian      string
 	Phone         string
 	Email         string
+	NoEmail       bool   // somebody said that we may not email them
+	Language      string // a BCP 47 tag, or empty
+	Tags          string // with commas between them
+	Notes         string
 	SharedMailbox bool   // they know that the address reaches a mailbox that another client's address reaches too
 	Version       string // of the record that was changed; empty: whichever is on file
 }
 
 // FieldsOf is what is on file about a client.
-func FieldsOf(c db.Client) ClientFields {
-	return ClientFields{c.FirstName, c.LastName, c.PreferredName, c.DateOfBirth, c.Phone, c.Email.String(), false, version(c)}
+func FieldsOf(r ClientRecord) ClientFields {
+	return ClientFields{FirstName: r.FirstName, LastName: r.LastName, PreferredName: r.PreferredName, Pronouns: r.Pronouns,
+		DateOfBirth: r.DateOfBirth, Guardian: r.Guardian, Phone: r.Phone, Email: r.Email.String(), NoEmail: !r.NoEmailAt.IsZero(),
+		Language: r.Language, Tags: strings.Join(r.Tags, ", "), Notes: r.Notes, Version: version(r)}
 }
 
 // version tells apart what was on file about a client at two times.
-func version(c db.Client) string {
-	sum := sha256.Sum256([]byte(strings.Join([]string{c.FirstName, c.LastName, c.PreferredName, c.DateOfBirth, c.Phone, c.Email.String()}, "\n")))
-	return hex.EncodeToString(sum[:8])
+func version(r ClientRecord) string {
+	sum := sha256.New()
+	for _, f := range recordFields(r) {
+		io.WriteString(sum, f.value+"\n")
+	}
+	return hex.EncodeToString(sum.Sum(nil)[:8])
 }
 
-// into checks what was typed and puts it into c. What is wrong comes back.
-func (f ClientFields) into(c *db.Client, now time.Time) Invalid {
+// into checks what was typed and puts it into r. What is wrong comes back.
+func (f ClientFields) into(r *ClientRecord, now time.Time) Invalid {
 	wrong := Invalid{}
-	c.FirstName, c.LastName, c.PreferredName, c.Phone = oneLine(f.FirstName), oneLine(f.LastName), oneLine(f.PreferredName), oneLine(f.Phone)
-	for _, name := range []struct{ field, value, missing string }{
-		{"first_name", c.FirstName, "Enter the legal first name."},
-		{"last_name", c.LastName, "Enter the legal last name."},
-		{"preferred_name", c.PreferredName, ""},
+	for _, line := range []struct {
+		field, typed string
+		to           *string
+		missing      string
+	}{
+		{"first_name", f.FirstName, &r.FirstName, "Enter the legal first name."},
+		{"last_name", f.LastName, &r.LastName, "Enter the legal last name."},
+		{"preferred_name", f.PreferredName, &r.PreferredName, ""},
+		{"pronouns", f.Pronouns, &r.Pronouns, ""},
+		{"guardian", f.Guardian, &r.Guardian, ""},
 	} {
-		if name.value == "" && name.missing != "" {
-			wrong[name.field] = name.missing
-		} else if utf8.RuneCountInString(name.value) > maxName {
-			wrong[name.field] = "Shorten this name to 100 characters."
+		*line.to = oneLine(line.typed)
+		if *line.to == "" && line.missing != "" {
+			wrong[line.field] = line.missing
+		} else if utf8.RuneCountInString(*line.to) > maxName {
+			wrong[line.field] = "Shorten this to 100 characters."
 		}
 	}
-	if c.Phone != "" && (utf8.RuneCountInString(c.Phone) > maxPhone || !strings.ContainsFunc(c.Phone, unicode.IsDigit)) {
+	if r.Phone = oneLine(f.Phone); r.Phone != "" && !plausiblePhone(r.Phone) {
 		wrong["phone"] = "Enter a phone number, such as 555-0100."
 	}
-	c.DateOfBirth = strings.TrimSpace(f.DateOfBirth)
-	if c.DateOfBirth != "" && !plausibleBirth(c.DateOfBirth, now) {
+	r.DateOfBirth = strings.TrimSpace(f.DateOfBirth)
+	if r.DateOfBirth != "" && !plausibleBirth(r.DateOfBirth, now) {
 		wrong["date_of_birth"] = "Enter a date of birth that can be: a day in the past, with all four digits of the year."
 	}
-	c.Email = db.Email{}
+	r.Email = db.Email{}
 	if strings.TrimSpace(f.Email) != "" {
 		var err error
-		if c.Email, err = db.ParseEmail(f.Email); err != nil {
+		if r.Email, err = db.ParseEmail(f.Email); err != nil {
 			wrong["email"] = "Enter an email address like name@example.com."
 		}
 	}
+	switch {
+	case !f.NoEmail:
+		r.NoEmailAt = time.Time{}
+	case r.NoEmailAt.IsZero():
+		r.NoEmailAt = now
+	}
+	r.Language = ""
+	if strings.TrimSpace(f.Language) != "" {
+		tag, err := language.Parse(strings.TrimSpace(f.Language))
+		if err != nil {
+			wrong["language"] = "Choose a language from the list."
+		}
+		r.Language = tag.String()
+	}
+	var fault string
+	if r.Tags, fault = splitTags(f.Tags); fault != "" {
+		wrong["tags"] = fault
+	}
+	if r.Notes = strings.TrimSpace(strings.ReplaceAll(f.Notes, "\r\n", "\n")); utf8.RuneCountInString(r.Notes) > maxNotes {
+		wrong["notes"] = "Shorten the notes to 4,000 characters."
+	}
 	return wrong
+}
+
+// splitTags parts a text at its commas and semicolons. Tags that would be searched alike are one; they come in order.
+func splitTags(text string) (tags []string, fault string) {
+	for _, part := range strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ';' || r == '\n' }) {
+		tag := oneLine(part)
+		if tag == "" || slices.ContainsFunc(tags, func(other string) bool { return db.SearchFold(other) == db.SearchFold(tag) }) {
+			continue
+		}
+		if utf8.RuneCountInString(tag) > maxTag {
+			return tags, "Shorten each tag to 40 characters, with commas between them."
+		}
+		tags = append(tags, tag)
+	}
+	if len(tags) > maxTags {
+		return tags, "Give a client at most 20 tags."
+	}
+	slices.SortFunc(tags, func(a, b string) int { return strings.Compare(db.SearchFold(a), db.SearchFold(b)) })
+	return tags, ""
+}
+
+func plausiblePhone(phone string) bool {
+	return utf8.RuneCountInString(phone) <= maxPhone && strings.ContainsFunc(phone, unicode.IsDigit)
 }
 
 // oneLine is a typed text without what doesn't show: one line, single spaces, composed letters.
@@ -244,12 +333,15 @@ func (p *Practice) AddClient(ctx context.Context, by Staff, fields ClientFields)
 		return "", ErrNotAllowed
 	}
 	err = p.db.Update(ctx, func(tx *db.Tx) error {
-		c := db.Client{}
+		c := ClientRecord{}
 		if err := checkClient(tx, &c, fields); err != nil {
 			return err
 		}
-		if err := tx.AddClient(&c); err != nil {
+		if err := tx.AddClient(&c.Client); err != nil {
 			return emailTaken(err)
+		}
+		if err := c.save(tx); err != nil {
+			return err
 		}
 		publicID = c.PublicID
 		if by.therapist() {
@@ -263,7 +355,7 @@ func (p *Practice) AddClient(ctx context.Context, by Staff, fields ClientFields)
 }
 
 // checkClient puts what was typed into c, or returns Invalid.
-func checkClient(tx *db.Tx, c *db.Client, fields ClientFields) error {
+func checkClient(tx *db.Tx, c *ClientRecord, fields ClientFields) error {
 	before := c.Email
 	wrong := fields.into(c, tx.Now())
 	if len(wrong) == 0 && !fields.SharedMailbox && c.Email.Canonical() != before.Canonical() {
@@ -287,14 +379,18 @@ func emailTaken(err error) error {
 
 // ClientToEdit opens the record of a client whom a staff member may change, and notes so in the audit log. ErrNotFound for
 // one out of their sight, ErrNotAllowed for one that they may only see.
-func (p *Practice) ClientToEdit(ctx context.Context, by Staff, publicID string) (c db.Client, err error) {
+func (p *Practice) ClientToEdit(ctx context.Context, by Staff, publicID string) (r ClientRecord, err error) {
 	err = p.db.Update(ctx, func(tx *db.Tx) error {
-		if c, err = within(tx, by, by.edits(), publicID); err != nil {
+		c, err := within(tx, by, by.edits(), publicID)
+		if err != nil {
+			return err
+		}
+		if r, err = recordOf(tx, by.edits(), c); err != nil {
 			return err
 		}
 		return tx.Audit(db.AuditEntry{StaffID: by.member.ID, Act: opened, ClientID: c.ID})
 	})
-	return c, err
+	return r, err
 }
 
 // within finds a client within one of a staff member's reaches: ErrNotFound when they don't see the client, ErrNotAllowed
@@ -317,7 +413,11 @@ func within(tx *db.Tx, by Staff, reach db.Reach, publicID string) (db.Client, er
 // Invalid says what is wrong with what was typed, or with "version" that somebody else changed the record meanwhile.
 func (p *Practice) ChangeClient(ctx context.Context, by Staff, publicID string, fields ClientFields) error {
 	return p.db.Update(ctx, func(tx *db.Tx) error {
-		before, err := within(tx, by, by.edits(), publicID)
+		client, err := within(tx, by, by.edits(), publicID)
+		if err != nil {
+			return err
+		}
+		before, err := recordOf(tx, by.edits(), client)
 		if err != nil {
 			return err
 		}
@@ -333,8 +433,11 @@ func (p *Practice) ChangeClient(ctx context.Context, by Staff, publicID string, 
 		if c.Email.IsZero() && c.Portal.HasAccount() {
 			return Invalid{"email": before.Name() + " signs in to the client portal with this address: put another one here, or leave it."}
 		}
-		if err := tx.ChangeClient(c); err != nil {
+		if err := tx.ChangeClient(c.Client); err != nil {
 			return emailTaken(err)
+		}
+		if err := c.save(tx); err != nil {
+			return err
 		}
 		if c.Email.Canonical() != before.Email.Canonical() {
 			if err := cutOff(tx, c.ID, "the client's address changed"); err != nil {
@@ -345,38 +448,60 @@ func (p *Practice) ChangeClient(ctx context.Context, by Staff, publicID string, 
 	})
 }
 
-// difference is a field of which two versions of a client differ.
-type difference struct{ field, value string }
+// recordField is one field of a record, in words.
+type recordField struct {
+	name, value string
+	hidden      bool // the value is not repeated where others may read it
+}
 
-// differences are the fields in which a differs from b, with b's values.
-func differences(a, b db.Client) (all []difference) {
-	for _, f := range []struct{ name, a, b string }{
-		{"legal name", a.FirstName + " " + a.LastName, b.FirstName + " " + b.LastName},
-		{"preferred name", a.PreferredName, b.PreferredName},
-		{"date of birth", a.DateOfBirth, b.DateOfBirth},
-		{"phone", a.Phone, b.Phone},
-		{"email", a.Email.String(), b.Email.String()},
-	} {
-		if f.a != f.b {
-			all = append(all, difference{f.name, f.b})
+func recordFields(r ClientRecord) []recordField {
+	mayEmail := "yes"
+	if !r.NoEmailAt.IsZero() {
+		mayEmail = "no"
+	}
+	return []recordField{
+		{name: "legal name", value: r.FirstName + " " + r.LastName},
+		{name: "preferred name", value: r.PreferredName},
+		{name: "pronouns", value: r.Pronouns},
+		{name: "date of birth", value: r.DateOfBirth},
+		{name: "guardian", value: r.Guardian},
+		{name: "phone", value: r.Phone},
+		{name: "email", value: r.Email.String()},
+		{name: "may be emailed", value: mayEmail},
+		{name: "language", value: r.Language},
+		{name: "tags", value: strings.Join(r.Tags, ", ")},
+		{name: "notes", value: r.Notes, hidden: true},
+	}
+}
+
+// differences are the fields in which a differs from b, as they are in b.
+func differences(a, b ClientRecord) (all []recordField) {
+	before := recordFields(a)
+	for i, f := range recordFields(b) {
+		if f.value != before[i].value {
+			all = append(all, f)
 		}
 	}
 	return all
 }
 
 // changed names the fields in which two versions of a client differ.
-func changed(a, b db.Client) (fields []string) {
+func changed(a, b ClientRecord) (fields []string) {
 	for _, d := range differences(a, b) {
-		fields = append(fields, d.field)
+		fields = append(fields, d.name)
 	}
 	return fields
 }
 
 // meanwhile says what is on file where it differs from what was typed; empty: nowhere.
-func meanwhile(typed, onFile db.Client) string {
+func meanwhile(typed, onFile ClientRecord) string {
 	var all []string
 	for _, d := range differences(typed, onFile) {
-		all = append(all, d.field+" "+cmp.Or(d.value, "(none)"))
+		if d.hidden {
+			all = append(all, "other "+d.name)
+		} else {
+			all = append(all, d.name+" "+cmp.Or(d.value, "(none)"))
+		}
 	}
 	return strings.Join(all, ", ")
 }
