@@ -28,6 +28,7 @@ const (
 	LetterForms       LetterKind = "forms"
 	LetterJoinStaff   LetterKind = "join staff"
 	LetterNewPassword LetterKind = "new password"
+	LetterOldAddress  LetterKind = "old address" // tells the address that somebody signed in with that it was changed
 )
 
 // Letter is one mail in the outbox, frozen when it was sent.
@@ -140,7 +141,7 @@ func (tx *Tx) LettersOfDraft(reach Reach, draftID int64, offset, limit int) ([]D
 
 // mayNotLeave is why a letter that was queued may not be sent any more, asked anew when it is claimed; empty: it may.
 const mayNotLeave = `CASE
-	WHEN NOT EXISTS (SELECT 1 FROM email_addresses e WHERE e.canonical = letters.canonical AND NOT e.pending
+	WHEN letters.kind <> 'old address' AND NOT EXISTS (SELECT 1 FROM email_addresses e WHERE e.canonical = letters.canonical AND NOT e.pending
 			AND (e.client_id = letters.client_id OR e.staff_id = letters.staff_id))
 		THEN 'The email address was changed.'
 	WHEN EXISTS (SELECT 1 FROM clients c WHERE c.id = letters.client_id AND c.portal_off_at IS NOT NULL)
@@ -159,8 +160,27 @@ const mayNotLeave = `CASE
 			AND (b.role = 'administrator'
 				OR EXISTS (SELECT 1 FROM permissions p WHERE p.staff_id = b.id AND p.permission = 'invite clients')
 				AND EXISTS (SELECT 1 FROM assignments a WHERE a.staff_id = b.id AND a.client_id = letters.client_id)))
-		THEN 'Its sender may not invite this client any more.'
+		THEN iif(letters.client_id IS NULL, 'Its sender is no administrator any more.', 'Its sender may not invite this client any more.')
 	ELSE '' END`
+
+// RecheckLetters takes back the queued letters that a staff member sent, or is to get, and that may not leave any more, each
+// with its reason. It tells how many of those that they sent to clients it took back.
+func (tx *Tx) RecheckLetters(staffID int64) (cancelled int, err error) {
+	toClients, err := column[bool](tx, `UPDATE letters SET state = 'cancelled', reply = `+mayNotLeave+`, settled_at = ?
+		WHERE state = 'queued' AND (sent_by = ? OR staff_id = ?) AND `+mayNotLeave+` <> '' RETURNING client_id IS NOT NULL`, ms(tx.now), staffID, staffID)
+	for _, toClient := range toClients {
+		if toClient {
+			cancelled++
+		}
+	}
+	return cancelled, err
+}
+
+// QueuedLettersBy counts the letters to clients that a staff member sent and that haven't left.
+func (tx *Tx) QueuedLettersBy(staffID int64) (n int, err error) {
+	err = tx.row("SELECT count(client_id) FROM letters WHERE state = 'queued' AND sent_by = ?", staffID).Scan(&n)
+	return n, err
+}
 
 // ClaimLetters takes up to n letters that are due, oldest first, for as long as the lease lasts; nobody else gets them.
 // Who claims a letter sends it and settles it. A letter that may not leave any more is cancelled instead, saying why.

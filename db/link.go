@@ -64,6 +64,16 @@ func readLink(s scanner) (l Link, err error) {
 	return l, named(err)
 }
 
+// JoinStaffLinks tells when the newest link expires with which each staff member who holds one chooses a first password.
+func (tx *Tx) JoinStaffLinks() (map[int64]time.Time, error) {
+	links, err := list(tx, readLink, "SELECT "+linkColumns+" FROM links WHERE purpose = 'join staff' AND used_at IS NULL AND ended_at IS NULL")
+	expires := make(map[int64]time.Time, len(links))
+	for _, l := range links {
+		expires[l.StaffID] = l.ExpiresAt
+	}
+	return expires, err
+}
+
 // LinkByToken finds a link, live or not, by the token that a reader brought.
 func (tx *Tx) LinkByToken(token string) (Link, error) {
 	return readLink(tx.row("SELECT "+linkColumns+" FROM links WHERE token_hash = ?", tokenHash(token)))

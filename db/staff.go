@@ -139,9 +139,15 @@ func (tx *Tx) setPermissions(staffID int64, permissions []Permission) error {
 	return nil
 }
 
-// SetStaffPassword keeps the hash of a staff member's new password.
+// ChangeStaffEmail puts another address in the place of a staff member's. ErrEmailTaken when somebody else has it.
+func (tx *Tx) ChangeStaffEmail(staffID int64, e Email) error {
+	_, err := tx.exec("UPDATE email_addresses SET canonical = ?, email = ?, mailbox = ? WHERE staff_id = ? AND pending = 0", e.canonical, e.typed, e.Mailbox(), staffID)
+	return named(err)
+}
+
+// SetStaffPassword keeps the hash of a staff member's new password; empty: they have none until they choose one.
 func (tx *Tx) SetStaffPassword(staffID int64, hash string) error {
-	_, err := tx.exec("UPDATE staff_members SET password_hash = ? WHERE id = ?", hash, staffID)
+	_, err := tx.exec("UPDATE staff_members SET password_hash = nullif(?, '') WHERE id = ?", hash, staffID)
 	return err
 }
 
@@ -149,6 +155,11 @@ func (tx *Tx) SetStaffPassword(staffID int64, hash string) error {
 func (tx *Tx) Administrators() (n int, err error) {
 	err = tx.row("SELECT count(*) FROM staff_members WHERE role = 'administrator' AND disabled_at IS NULL AND password_hash IS NOT NULL").Scan(&n)
 	return n, err
+}
+
+// AssignedClientIDs lists the clients who are assigned to a staff member, archived ones too.
+func (tx *Tx) AssignedClientIDs(staffID int64) ([]int64, error) {
+	return column[int64](tx, "SELECT client_id FROM assignments WHERE staff_id = ? ORDER BY client_id", staffID)
 }
 
 // Assign gives a staff member a client; again is no error.
@@ -165,6 +176,9 @@ func (tx *Tx) Unassign(staffID, clientID int64) error {
 
 // AssignAll gives a staff member clients, and returns those whom they didn't have.
 func (tx *Tx) AssignAll(staffID int64, clientIDs []int64) ([]int64, error) {
+	if len(clientIDs) == 0 {
+		return nil, nil
+	}
 	ids, err := json.Marshal(clientIDs)
 	if err != nil {
 		return nil, err

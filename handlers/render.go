@@ -166,7 +166,7 @@ func invalid(err error) (practice.Invalid, error) {
 	return nil, err
 }
 
-// notices are what pages say after a write; %s is a count.
+// notices are what pages say after a write; each %s is a count.
 var notices = map[string]string{
 	"answers saved":   "Your answers are saved. Go on whenever you like.",
 	"form reviewed":   "Marked as reviewed.",
@@ -181,6 +181,10 @@ var notices = map[string]string{
 	"staff added":        "The staff member was added. A mail with a link to choose a password is on its way.",
 	"staff changed":      "Saved. It counts from their next click on.",
 	"staff disabled":     "They are signed out and can't sign in.",
+	"work taken":         "They are signed out and can't sign in. Clients taken from them: %s. Letters taken back: %s.",
+	"letters taken back": "Saved. It counts from their next click on. Letters taken back that they may not send any more: %s.",
+	"staff address":      "The address was changed.",
+	"staff link sent":    "The address was changed. A link to choose a password is on its way to it.",
 	"staff enabled":      "They can sign in again.",
 	"join mail sent":     "A new link is on its way. The one before no longer works.",
 
@@ -202,14 +206,14 @@ var notices = map[string]string{
 	"over already":        "That was over already, so nothing changed.",
 }
 
-// notify has the next page say a notice, with a count where it has room for one.
-func (s *Site) notify(c *fiber.Ctx, notice string, count ...int) {
+// notify has the next page say a notice, with counts where it has room for them.
+func (s *Site) notify(c *fiber.Ctx, notice string, counts ...int) {
 	if _, ok := notices[notice]; !ok {
 		panic("no notice " + notice)
 	}
 	value := notice
-	if len(count) > 0 {
-		value += fmt.Sprintf("|%d", count[0])
+	for _, n := range counts {
+		value += fmt.Sprintf("|%d", n)
 	}
 	s.cookie.set(c, noticeCookie, url.QueryEscape(value), time.Minute)
 }
@@ -221,11 +225,14 @@ func (s *Site) takeNotice(c *fiber.Ctx) string {
 		return ""
 	}
 	s.cookie.clear(c, noticeCookie)
-	notice, count, _ := strings.Cut(value, "|")
-	sentence := notices[notice]
-	var n int
-	if fmt.Sscan(count, &n); strings.Contains(sentence, "%s") {
-		return fmt.Sprintf(sentence, thousands(n))
+	parts := strings.Split(value, "|")
+	sentence := notices[parts[0]]
+	for i := range strings.Count(sentence, "%s") {
+		var n int
+		if i+1 < len(parts) {
+			fmt.Sscan(parts[i+1], &n)
+		}
+		sentence = strings.Replace(sentence, "%s", thousands(n), 1)
 	}
 	return sentence
 }

@@ -65,11 +65,18 @@ func (s *Site) routes() []route {
 		{"POST", "/form-requests/:id/review", s.staff(s.reviewForm)},
 
 		// Organization
-		{"GET", "/organization/staff", s.administrator(s.allStaff)},
+		{"GET", "/what-you-may-do", s.staff(s.ownRights)},
+		{"GET", "/organization/permissions", s.administrator(s.allRights)},
+		{"GET", "/organization/staff", s.administrator(s.staffList)},
 		{"POST", "/organization/staff", s.administrator(s.addStaff)},
 		{"GET", "/organization/staff/new", s.administrator(s.newStaffPage)},
 		{"GET", "/organization/staff/:id", s.administrator(s.staffMember)},
 		{"POST", "/organization/staff/:id", s.administrator(s.changeStaff)},
+		{"GET", "/organization/staff/:id/email", s.administrator(s.staffEmailPage)},
+		{"POST", "/organization/staff/:id/email", s.administrator(s.changeStaffEmail)},
+		{"GET", "/organization/staff/:id/clients", s.administrator(s.staffClients)},
+		{"POST", "/organization/staff/:id/clients", s.administrator(s.changeStaffClients)},
+		{"GET", "/organization/staff/:id/resend", s.administrator(s.staffMember)}, // where a refused write leaves the browser
 		{"POST", "/organization/staff/:id/resend", s.administrator(s.resendJoin)},
 		{"GET", "/organization/staff/:id/disable", s.administrator(s.disableStaffPage)},
 		{"POST", "/organization/staff/:id/disable", s.administrator(s.disableStaff)},

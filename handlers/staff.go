@@ -48,32 +48,6 @@ func permissionChoices(chosen []db.Permission) (choices []choice) {
 	return choices
 }
 
-type staffPage struct {
-	Shell
-	Staff []practice.ListedStaff
-}
-
-// PermissionWords are a staff member's permissions as the list shows them.
-func (staffPage) PermissionWords(m practice.StaffMember) (words []string) {
-	for _, p := range practice.Permissions {
-		if m.Holds(p) {
-			words = append(words, permissionWords[p])
-		}
-	}
-	return words
-}
-
-// RoleWords names a role.
-func (staffPage) RoleWords(r db.Role) string { return roleWords[r] }
-
-func (s *Site) allStaff(c *fiber.Ctx, by practice.Administrator) error {
-	all, err := s.Practice.AllStaff(c.UserContext(), by)
-	if err != nil {
-		return err
-	}
-	return s.show(c, "staff/list", staffPage{s.organization(c, "Staff", "staff"), all})
-}
-
 type newStaffPage struct {
 	Shell
 	Name, Email string
@@ -81,6 +55,9 @@ type newStaffPage struct {
 	Permissions []choice
 	Errors      practice.Invalid
 }
+
+// Queued is how many of their letters are: none yet.
+func (newStaffPage) Queued() int { return 0 }
 
 func (s *Site) newStaffPage(c *fiber.Ctx, _ practice.Administrator) error {
 	return s.show(c, "staff/new", newStaffPage{Shell: s.organization(c, "Add a staff member", "staff"),
@@ -120,6 +97,9 @@ type staffMemberPage struct {
 	Pages       Pages
 }
 
+// Queued is how many letters of theirs haven't left.
+func (p staffMemberPage) Queued() int { return p.Work.Letters }
+
 // RoleWords names the role that is in force.
 func (p staffMemberPage) RoleWords() string { return roleWords[p.Role] }
 
@@ -134,6 +114,9 @@ func (s *Site) showStaffMember(c *fiber.Ctx, by practice.Administrator, typed *p
 	if err != nil {
 		return err
 	}
+	if number > 1 && len(d.Clients) == 0 { // the last one on the last page was unassigned
+		return s.seeOther(c, withPage(staffPath+"/"+d.PublicID, url.Values{}, max((d.Total+practice.PageSize-1)/practice.PageSize, 1)))
+	}
 	page := staffMemberPage{Shell: s.organization(c, d.Name, "staff"), StaffDetails: d, Name: d.Name, Errors: wrong,
 		Pages: newPages(number, d.Total, func(n int) string { return withPage("/organization/staff/"+d.PublicID, url.Values{}, n) })}
 	role, permissions := d.Role, d.StaffMember.Permissions
@@ -143,35 +126,119 @@ func (s *Site) showStaffMember(c *fiber.Ctx, by practice.Administrator, typed *p
 	page.Roles, page.Permissions = roleChoices(role), permissionChoices(permissions)
 	if wrong != nil {
 		c.Status(fiber.StatusUnprocessableEntity)
-		page.Problem = wrong["resend"] + wrong["disable"]
+		page.Problem = wrong["resend"]
 	}
 	return s.show(c, "staff/page", page)
 }
 
 func (s *Site) changeStaff(c *fiber.Ctx, by practice.Administrator) error {
 	e := staffEntry(c)
-	return s.staffChanged(c, by, &e, "staff changed", s.Practice.ChangeStaff(c.UserContext(), by, c.Params("id"), e))
+	letters, err := s.Practice.ChangeStaff(c.UserContext(), by, c.Params("id"), e)
+	if letters > 0 {
+		s.notify(c, "letters taken back", letters)
+		return s.seeOther(c, "/organization/staff/"+c.Params("id"))
+	}
+	return s.staffChanged(c, by, &e, "staff changed", err)
 }
 
 func (s *Site) resendJoin(c *fiber.Ctx, by practice.Administrator) error {
 	return s.staffChanged(c, by, nil, "join mail sent", s.Practice.ResendJoin(c.UserContext(), by, c.Params("id")))
 }
 
-type disableStaffPage struct {
+type staffEmailPage struct {
 	Shell
-	practice.StaffDetails
+	Member practice.StaffMember
+	Email  string // as typed
+	Self   bool   // whose address it is looks at the page
+	Errors practice.Invalid
 }
 
-func (s *Site) disableStaffPage(c *fiber.Ctx, by practice.Administrator) error {
-	d, err := s.Practice.StaffMember(c.UserContext(), by, c.Params("id"), 0, 1)
+func (s *Site) staffEmailPage(c *fiber.Ctx, by practice.Administrator) error {
+	return s.showStaffEmail(c, by, nil, nil)
+}
+
+func (s *Site) showStaffEmail(c *fiber.Ctx, by practice.Administrator, typed *string, wrong practice.Invalid) error {
+	d, err := s.Practice.StaffMember(c.UserContext(), by, c.Params("id"), 0, 0)
 	if err != nil {
 		return err
 	}
-	return s.show(c, "staff/disable", disableStaffPage{s.organization(c, "Disable "+d.Name+"?", "staff"), d})
+	page := staffEmailPage{s.organization(c, "Change the email address of "+d.Name, "staff"), d.StaffMember, d.Email.String(), d.PublicID == by.PublicID(), wrong}
+	if typed != nil {
+		page.Email = *typed
+		c.Status(fiber.StatusUnprocessableEntity)
+	}
+	return s.show(c, "staff/email", page)
+}
+
+func (s *Site) changeStaffEmail(c *fiber.Ctx, by practice.Administrator) error {
+	typed := c.FormValue("email")
+	sent, err := s.Practice.ChangeStaffEmail(c.UserContext(), by, c.Params("id"), typed)
+	if err != nil {
+		wrong, err := invalid(err)
+		if err != nil {
+			return err
+		}
+		return s.showStaffEmail(c, by, &typed, wrong)
+	}
+	if sent {
+		s.notify(c, "staff link sent")
+	} else {
+		s.notify(c, "staff address")
+	}
+	return s.seeOther(c, "/organization/staff/"+c.Params("id"))
+}
+
+type disableStaffPage struct {
+	Shell
+	practice.StaffDetails
+	Heirs  []option
+	Errors practice.Invalid
+}
+
+func (s *Site) disableStaffPage(c *fiber.Ctx, by practice.Administrator) error {
+	return s.showDisableStaff(c, by, nil)
+}
+
+func (s *Site) showDisableStaff(c *fiber.Ctx, by practice.Administrator, wrong practice.Invalid) error {
+	d, err := s.Practice.StaffMember(c.UserContext(), by, c.Params("id"), 0, 0)
+	if err != nil {
+		return err
+	}
+	if d.State() == practice.StaffDisabled {
+		s.notify(c, "over already")
+		return s.seeOther(c, "/organization/staff/"+d.PublicID)
+	}
+	heirs, err := s.Practice.Heirs(c.UserContext(), by, d.StaffMember)
+	if err != nil {
+		return err
+	}
+	page := disableStaffPage{Shell: s.organization(c, "Disable "+d.Name+"?", "staff"), StaffDetails: d, Errors: wrong,
+		Heirs: []option{{"", "Choose …", false}, {practice.KeepAssigned, "Nobody for now: keep them assigned to " + d.Name, false}, {practice.NobodyAssigned, "Nobody: they are assigned to " + d.Name + " no longer", false}}}
+	for _, m := range heirs {
+		page.Heirs = append(page.Heirs, option{m.PublicID, m.Name, false})
+	}
+	if wrong != nil {
+		page.Heirs, page.Problem = selected(page.Heirs, c.FormValue("heir")), wrong["disable"]
+		c.Status(fiber.StatusUnprocessableEntity)
+	}
+	return s.show(c, "staff/disable", page)
 }
 
 func (s *Site) disableStaff(c *fiber.Ctx, by practice.Administrator) error {
-	return s.staffChanged(c, by, nil, "staff disabled", s.Practice.DisableStaff(c.UserContext(), by, c.Params("id")))
+	taken, err := s.Practice.DisableStaff(c.UserContext(), by, c.Params("id"), c.FormValue("heir"))
+	if err != nil {
+		wrong, err := invalid(err)
+		if err != nil {
+			return err
+		}
+		return s.showDisableStaff(c, by, wrong)
+	}
+	if taken == (practice.Work{}) {
+		s.notify(c, "staff disabled")
+	} else {
+		s.notify(c, "work taken", taken.Clients, taken.Letters)
+	}
+	return s.seeOther(c, "/organization/staff/"+c.Params("id"))
 }
 
 func (s *Site) enableStaff(c *fiber.Ctx, by practice.Administrator) error {

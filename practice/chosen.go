@@ -51,7 +51,8 @@ func (p *Practice) Assignable(ctx context.Context, by Administrator) (staff []db
 }
 
 // AssignChosen gives clients to a staff member, or takes them away, and tells for how many that changed something;
-// administrators may. ErrNotFound when there is no such staff member, or a disabled one is to be given clients.
+// administrators may. ErrNotFound when there is no such staff member, or a disabled one is to be given clients. Letters of
+// theirs that may not leave any more are taken back.
 func (p *Practice) AssignChosen(ctx context.Context, by Administrator, chosen Chosen, staffID string, assign bool) (n int, err error) {
 	if !by.administers() {
 		return 0, ErrNotAllowed
@@ -82,7 +83,10 @@ func (p *Practice) AssignChosen(ctx context.Context, by Administrator, chosen Ch
 			}
 		}
 		n = len(changed)
-		return nil
+		if !assign {
+			_, err = tx.RecheckLetters(member.ID)
+		}
+		return err
 	})
 	return n, err
 }

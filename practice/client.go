@@ -554,7 +554,7 @@ func (p *Practice) TurnPortal(ctx context.Context, by Administrator, publicID st
 }
 
 // AssignClient gives a client to a staff member, or takes it away; administrators may. ErrNotFound when either isn't there,
-// or the staff member is disabled.
+// or the staff member is disabled. Letters to the client that somebody sent who may not any more are taken back.
 func (p *Practice) AssignClient(ctx context.Context, by Administrator, clientID, staffID string, assign bool) error {
 	return p.db.Update(ctx, func(tx *db.Tx) error {
 		c, err := tx.Client(by.reach(), clientID)
@@ -580,7 +580,9 @@ func (p *Practice) AssignClient(ctx context.Context, by Administrator, clientID,
 			err = tx.Assign(member.ID, c.ID)
 		} else {
 			act = "took the client from " + member.Name
-			err = tx.Unassign(member.ID, c.ID)
+			if err = tx.Unassign(member.ID, c.ID); err == nil {
+				_, err = tx.RecheckLetters(member.ID)
+			}
 		}
 		if err != nil {
 			return err

@@ -305,7 +305,7 @@ func (p *Practice) renewInvitation(tx *db.Tx, client db.Client) (sent bool, err 
 // accountMessage is what a letter about somebody's own way in says.
 type accountMessage struct {
 	message *mail.Message
-	button  string
+	button  string // of its link; empty: it has none
 }
 
 var (
@@ -324,6 +324,12 @@ somebody, most likely you, asked for a new password for your account at {practic
 {portal_link}
 
 The link works until {link_expires_on}. If you didn't ask, there is nothing to do: your password stays as it is.`), "Choose a new password"}
+
+	oldAddressMessage = accountMessage{mail.Parse("{practice_name}: you sign in with another email address now", `Hello,
+
+an administrator of {practice_name} changed the email address of your account. This one no longer opens it. A link to choose a password was sent to the new one.
+
+If you didn't expect this, please tell the practice.`), ""}
 )
 
 // sendJoinStaff queues the letter with which a staff member chooses their first password, and ends an earlier link.
@@ -333,6 +339,19 @@ func (p *Practice) sendJoinStaff(tx *db.Tx, member db.StaffMember, sentBy int64)
 		return err
 	}
 	return tx.Audit(db.AuditEntry{StaffID: sentBy, Act: "sent a link to choose a password", Detail: "to staff member " + member.PublicID})
+}
+
+// sendOldAddress queues the letter that tells a staff member, at the address they signed in with, that it was changed.
+func (p *Practice) sendOldAddress(tx *db.Tx, before db.StaffMember) error {
+	o, err := tx.Organization()
+	if err != nil {
+		return err
+	}
+	letter, err := p.writeAccountLetter(o, oldAddressMessage, Actor{staff: Staff{before}}.address(), tx.Now(), 0)
+	if err != nil {
+		return err
+	}
+	return p.queue(tx, letter, db.Letter{Kind: db.LetterOldAddress, StaffID: before.ID})
 }
 
 func (p *Practice) sendNewPassword(tx *db.Tx, who Actor) error {
@@ -363,13 +382,13 @@ func (p *Practice) sendAccountLetter(tx *db.Tx, m accountMessage, to Actor, purp
 
 func (p *Practice) writeAccountLetter(o db.Organization, m accountMessage, to mail.Address, now time.Time, life time.Duration) (mail.Letter, error) {
 	from := mail.Address{Name: o.Name, Email: p.config.From}
+	values := map[string]string{"practice_name": o.Name}
+	if m.button != "" {
+		values[mail.Link] = p.link("link/" + mail.Slot)
+		values["link_expires_on"] = now.Add(life).In(o.TimeZone).Format("Monday, January 2, 2006, 3:04 PM")
+	}
 	return p.config.Composer.Compose(m.message, mail.Particulars{
-		From: from, ReplyTo: from, To: to, Button: m.button, Date: now.In(o.TimeZone),
-		Values: map[string]string{
-			"practice_name":   o.Name,
-			"link_expires_on": now.Add(life).In(o.TimeZone).Format("Monday, January 2, 2006, 3:04 PM"),
-			mail.Link:         p.link("link/" + mail.Slot),
-		},
+		From: from, ReplyTo: from, To: to, Button: m.button, Date: now.In(o.TimeZone), Values: values,
 		Footer: fmt.Sprintf("%s, %s\nIf this mail wasn't meant for you, please tell us and delete it.", o.Name, o.Phone),
 	})
 }

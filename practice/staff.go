@@ -48,7 +48,8 @@ func (m StaffMember) Holds(p db.Permission) bool { return slices.Contains(m.Perm
 // ListedStaff is a staff member as the list of all shows them.
 type ListedStaff struct {
 	StaffMember
-	Clients int // how many are assigned to them
+	Clients     int       // how many are assigned to them, archived ones too
+	LinkExpires time.Time // of the link with which they choose a first password; zero: they hold none
 }
 
 // AllStaff lists everybody who works at the practice, by name, those who are disabled last.
@@ -62,8 +63,12 @@ func (p *Practice) AllStaff(ctx context.Context, by Administrator) (all []Listed
 			return err
 		}
 		clients, err := tx.AssignedClients()
+		if err != nil {
+			return err
+		}
+		expires, err := tx.JoinStaffLinks()
 		for _, m := range members {
-			all = append(all, ListedStaff{StaffMember{m}, clients[m.ID]})
+			all = append(all, ListedStaff{StaffMember{m}, clients[m.ID], expires[m.ID]})
 		}
 		return err
 	})
@@ -76,8 +81,18 @@ type StaffDetails struct {
 	Clients     []db.Client // a page of those assigned to them, by name
 	Total       int
 	Letter      db.Letter // the last one with a link to choose a password; zero: none was sent
-	LinkExpires time.Time
+	LinkExpires time.Time // of the link that they hold; zero: none
+	Expired     bool      // it doesn't work any more
+	ResendFrom  time.Time // when another may be sent
 	MayResend   bool
+	Work        Work
+}
+
+// Work is what a staff member leaves behind when they are disabled.
+type Work struct {
+	Clients  int // assigned to them
+	Archived int // of those
+	Letters  int // that they sent to clients and that haven't left
 }
 
 // StaffMember returns a staff member with a page of their clients. ErrNotFound for an id that nobody has.
@@ -92,9 +107,22 @@ func (p *Practice) StaffMember(ctx context.Context, by Administrator, id string,
 		if d.Clients, d.Total, err = tx.FindClients(db.AssignedTo(d.ID), db.ClientFilter{}, db.ByName, offset, limit); err != nil {
 			return err
 		}
-		d.Letter, err = joinLetter(tx, d.ID)
-		d.LinkExpires = d.Letter.CreatedAt.Add(joinStaffLife)
-		d.MayResend = d.State() == StaffInvited && tx.Now().Sub(d.Letter.CreatedAt) >= resendAfter
+		if d.Letter, err = joinLetter(tx, d.ID); err != nil {
+			return err
+		}
+		expires, err := tx.JoinStaffLinks()
+		if err != nil {
+			return err
+		}
+		d.LinkExpires, d.ResendFrom = expires[d.ID], d.Letter.CreatedAt.Add(resendAfter)
+		d.Expired = !tx.Now().Before(d.LinkExpires)
+		d.MayResend = d.State() == StaffInvited && !tx.Now().Before(d.ResendFrom)
+		assigned, err := tx.AssignedClientIDs(d.ID)
+		if err != nil {
+			return err
+		}
+		d.Work = Work{Clients: len(assigned), Archived: len(assigned) - d.Total}
+		d.Work.Letters, err = tx.QueuedLettersBy(d.ID)
 		return err
 	})
 	return d, err
@@ -113,10 +141,44 @@ func joinLetter(tx *db.Tx, staffID int64) (db.Letter, error) {
 	return db.Letter{}, nil
 }
 
+// StaffClients returns a staff member who isn't disabled, and who of all clients is assigned to them already; administrators
+// may ask. ErrNotFound for an id that nobody such has.
+func (p *Practice) StaffClients(ctx context.Context, by Administrator, id string) (m StaffMember, assigned map[int64]bool, err error) {
+	if !by.administers() {
+		return m, nil, ErrNotAllowed
+	}
+	err = p.db.View(ctx, func(tx *db.Tx) error {
+		if m.StaffMember, err = tx.Staff(id); err != nil {
+			return err
+		}
+		if !m.DisabledAt.IsZero() {
+			return ErrNotFound
+		}
+		ids, err := tx.AssignedClientIDs(m.ID)
+		assigned = make(map[int64]bool, len(ids))
+		for _, id := range ids {
+			assigned[id] = true
+		}
+		return err
+	})
+	return m, assigned, err
+}
+
+// Heirs lists those who can take over the clients of a staff member, by name; administrators may ask.
+func (p *Practice) Heirs(ctx context.Context, by Administrator, of StaffMember) (heirs []db.StaffMember, err error) {
+	all, err := p.AllStaff(ctx, by)
+	for _, m := range all {
+		if m.DisabledAt.IsZero() && m.ID != of.ID {
+			heirs = append(heirs, m.StaffMember.StaffMember)
+		}
+	}
+	return heirs, err
+}
+
 // StaffEntry is what an administrator types of a staff member.
 type StaffEntry struct {
 	Name        string
-	Email       string // when they are added; later it stays
+	Email       string // when they are added; later ChangeStaffEmail changes it
 	Role        db.Role
 	Permissions []db.Permission
 }
@@ -173,11 +235,12 @@ func describe(m db.StaffMember) string {
 	return fmt.Sprintf("staff member %s: %s %q", m.PublicID, m.Role, m.Permissions)
 }
 
-// ChangeStaff changes a staff member's name, role and permissions, in force from their next request. It returns ErrNotFound,
-// and Invalid, also when nobody would be left as administrator.
-func (p *Practice) ChangeStaff(ctx context.Context, by Administrator, id string, e StaffEntry) error {
+// ChangeStaff changes a staff member's name, role and permissions, in force from their next request, and tells how many
+// queued letters of theirs it took back, because they may not send them any more. It returns ErrNotFound, and Invalid, also
+// when nobody would be left as administrator.
+func (p *Practice) ChangeStaff(ctx context.Context, by Administrator, id string, e StaffEntry) (letters int, err error) {
 	if wrong := e.check(); len(wrong) > 0 {
-		return wrong
+		return 0, wrong
 	}
 	return p.changeStaff(ctx, by, id, "role", "changed a staff member", func(_ *db.Tx, m *db.StaffMember) error {
 		m.Name, m.Role, m.Permissions = e.Name, e.Role, e.Permissions
@@ -185,21 +248,108 @@ func (p *Practice) ChangeStaff(ctx context.Context, by Administrator, id string,
 	})
 }
 
-// DisableStaff keeps a staff member out from their next request on, and ends the links they hold. It returns ErrNotFound, and
-// Invalid for "disable" when nobody would be left as administrator.
-func (p *Practice) DisableStaff(ctx context.Context, by Administrator, id string) error {
-	return p.changeStaff(ctx, by, id, "disable", "disabled a staff member", func(tx *db.Tx, m *db.StaffMember) error {
+// ChangeStaffEmail puts another address in the place of a staff member's. Whoever has chosen a password is signed out, told
+// so at the old address, and chooses a new one with a link sent to the new address: the old password opens nothing any more,
+// so that nobody comes in who doesn't read that mail. Who is invited gets a new link, and the old one ends; who is disabled
+// gets one when they are enabled. Another spelling of the same address changes nothing else. It tells whether a link was
+// sent, and returns ErrNotFound, and Invalid for "email", also when nobody would be left as administrator.
+func (p *Practice) ChangeStaffEmail(ctx context.Context, by Administrator, id, address string) (sent bool, err error) {
+	email, err := db.ParseEmail(address)
+	if err != nil {
+		return false, Invalid{"email": notAnAddress}
+	}
+	_, err = p.changeStaff(ctx, by, id, "email", "changed a staff member's email address", func(tx *db.Tx, m *db.StaffMember) error {
+		before := *m
+		m.Email = email
+		if err := tx.ChangeStaffEmail(m.ID, email); errors.Is(err, db.ErrEmailTaken) {
+			return Invalid{"email": staffEmailTaken}
+		} else if err != nil || email.Canonical() == before.Email.Canonical() {
+			return err
+		}
+		m.PasswordHash = ""
+		if err := errors.Join(tx.SetStaffPassword(m.ID, ""), shutOut(tx, m.ID)); err != nil || !m.DisabledAt.IsZero() {
+			return err
+		}
+		if before.PasswordHash != "" {
+			if err := p.sendOldAddress(tx, before); err != nil {
+				return err
+			}
+		}
+		sent = true
+		return p.sendJoinStaff(tx, *m, by.member.ID)
+	})
+	if err != nil {
+		return false, err
+	}
+	p.config.Wake()
+	return sent, nil
+}
+
+// KeepAssigned says that the clients of somebody who is disabled stay assigned to them.
+const KeepAssigned = "keep"
+
+// DisableStaff keeps a staff member out from their next request on, ends the links they hold and takes their queued letters
+// back. heir says who takes over their clients: KeepAssigned, NobodyAssigned, or a staff member's public id. It tells how
+// many clients changed hands and how many letters were taken back. It returns ErrNotFound, and Invalid for "heir", and for
+// "disable" when nobody would be left as administrator.
+func (p *Practice) DisableStaff(ctx context.Context, by Administrator, id, heir string) (w Work, err error) {
+	w.Letters, err = p.changeStaff(ctx, by, id, "disable", "disabled a staff member", func(tx *db.Tx, m *db.StaffMember) error {
 		if m.DisabledAt.IsZero() {
 			m.DisabledAt = tx.Now()
 		}
-		return errors.Join(tx.EndSessions(0, m.ID), tx.EndLinks(db.LinkJoinStaff, 0, m.ID), tx.EndLinks(db.LinkNewPassword, 0, m.ID))
+		if w.Clients, err = handOver(tx, by, *m, heir); err != nil {
+			return err
+		}
+		return shutOut(tx, m.ID)
 	})
+	return w, err
+}
+
+// shutOut signs a staff member out and ends the links they hold.
+func shutOut(tx *db.Tx, staffID int64) error {
+	return errors.Join(tx.EndSessions(0, staffID), tx.EndLinks(db.LinkJoinStaff, 0, staffID), tx.EndLinks(db.LinkNewPassword, 0, staffID))
+}
+
+// handOver gives a staff member's clients to the heir, and tells how many there were.
+func handOver(tx *db.Tx, by Administrator, from db.StaffMember, heir string) (int, error) {
+	if heir == KeepAssigned {
+		return 0, nil
+	}
+	var to db.StaffMember
+	if heir != NobodyAssigned {
+		var err error
+		if to, err = tx.Staff(heir); errors.Is(err, ErrNotFound) || err == nil && (to.ID == from.ID || !to.DisabledAt.IsZero()) {
+			return 0, Invalid{"heir": "Choose who takes over their clients."}
+		} else if err != nil {
+			return 0, err
+		}
+	}
+	ids, err := tx.AssignedClientIDs(from.ID)
+	if err != nil {
+		return 0, err
+	}
+	if _, err := tx.UnassignAll(from.ID, ids); err != nil {
+		return 0, err
+	}
+	act, detail := "took the client from "+from.Name, from.Name+" was disabled"
+	if to.ID != 0 {
+		if _, err := tx.AssignAll(to.ID, ids); err != nil {
+			return 0, err
+		}
+		act, detail = "assigned the client to "+to.Name, "taken over from "+from.Name
+	}
+	for _, clientID := range ids {
+		if err := tx.Audit(db.AuditEntry{StaffID: by.member.ID, Act: act, ClientID: clientID, Detail: detail}); err != nil {
+			return 0, err
+		}
+	}
+	return len(ids), nil
 }
 
 // EnableStaff lets a staff member in again with the password they have; one who never chose any is sent a new link. It
 // returns ErrNotFound.
 func (p *Practice) EnableStaff(ctx context.Context, by Administrator, id string) error {
-	err := p.changeStaff(ctx, by, id, "", "enabled a staff member", func(tx *db.Tx, m *db.StaffMember) error {
+	_, err := p.changeStaff(ctx, by, id, "", "enabled a staff member", func(tx *db.Tx, m *db.StaffMember) error {
 		wasDisabled := !m.DisabledAt.IsZero()
 		m.DisabledAt = time.Time{}
 		if wasDisabled && m.PasswordHash == "" {
@@ -213,12 +363,13 @@ func (p *Practice) EnableStaff(ctx context.Context, by Administrator, id string)
 	return err
 }
 
-// changeStaff keeps a change to a staff member, unless nobody would be left as administrator: then it says so at field.
-func (p *Practice) changeStaff(ctx context.Context, by Administrator, id, field, act string, change func(*db.Tx, *db.StaffMember) error) error {
+// changeStaff keeps a change to a staff member, unless nobody would be left as administrator: then it says so at field. It
+// takes back the letters that they may not send any more, and tells how many.
+func (p *Practice) changeStaff(ctx context.Context, by Administrator, id, field, act string, change func(*db.Tx, *db.StaffMember) error) (letters int, err error) {
 	if !by.administers() {
-		return ErrNotAllowed
+		return 0, ErrNotAllowed
 	}
-	return p.db.Update(ctx, func(tx *db.Tx) error {
+	err = p.db.Update(ctx, func(tx *db.Tx) error {
 		m, err := tx.Staff(id)
 		if err != nil {
 			return err
@@ -234,8 +385,12 @@ func (p *Practice) changeStaff(ctx context.Context, by Administrator, id, field,
 		} else if n == 0 {
 			return Invalid{field: "Nobody else can sign in as an administrator. Make somebody else one first."}
 		}
+		if letters, err = tx.RecheckLetters(m.ID); err != nil {
+			return err
+		}
 		return tx.Audit(db.AuditEntry{StaffID: by.member.ID, Act: act, Detail: describe(m)})
 	})
+	return letters, err
 }
 
 // ResendJoin sends a staff member a new link to choose a password, and ends the one before. It returns ErrNotFound, and
@@ -257,7 +412,7 @@ func (p *Practice) ResendJoin(ctx context.Context, by Administrator, id string) 
 			return err
 		}
 		if tx.Now().Sub(last.CreatedAt) < resendAfter {
-			return Invalid{"resend": "A link was sent less than five minutes ago. Give it time to arrive."}
+			return Invalid{"resend": "A link was sent less than five minutes ago. Give it time to arrive, and look again in a few minutes."}
 		}
 		return p.sendJoinStaff(tx, m, by.member.ID)
 	})

@@ -66,6 +66,9 @@ func TestAddStaff(t *testing.T) {
 	}
 }
 
+// second is the error of a verb that returns something else too.
+func second[T any](_ T, err error) error { return err }
+
 func TestStaffVerbsAreForAdministrators(t *testing.T) {
 	c := cast.New(t)
 	var nobody practice.Administrator
@@ -74,14 +77,15 @@ func TestStaffVerbsAreForAdministrators(t *testing.T) {
 	_, page := p.StaffMember(ctx, nobody, id, 0, 25)
 	_, add := p.AddStaff(ctx, nobody, practice.StaffEntry{Name: "Nina", Email: "nina@willow.example", Role: db.RoleStaff})
 	for i, err := range []error{list, page, add,
-		p.ChangeStaff(ctx, nobody, id, practice.StaffEntry{Name: "Tom", Role: db.RoleAdministrator}),
-		p.DisableStaff(ctx, nobody, id), p.EnableStaff(ctx, nobody, id), p.ResendJoin(ctx, nobody, id)} {
+		second(p.FindStaff(ctx, nobody, practice.StaffQuery{}, 1)),
+		second(p.ChangeStaff(ctx, nobody, id, practice.StaffEntry{Name: "Tom", Role: db.RoleAdministrator})),
+		second(p.DisableStaff(ctx, nobody, id, practice.KeepAssigned)), second(p.ChangeStaffEmail(ctx, nobody, id, "eve@mail.example")), p.EnableStaff(ctx, nobody, id), p.ResendJoin(ctx, nobody, id)} {
 		if err != practice.ErrNotAllowed {
 			t.Errorf("%d: %v", i, err)
 		}
 	}
-	for i, err := range []error{p.ChangeStaff(ctx, c.Olga, "none", practice.StaffEntry{Name: "Tom", Role: db.RoleStaff}),
-		p.DisableStaff(ctx, c.Olga, "none"), p.EnableStaff(ctx, c.Olga, "none"), p.ResendJoin(ctx, c.Olga, "none")} {
+	for i, err := range []error{second(p.ChangeStaff(ctx, c.Olga, "none", practice.StaffEntry{Name: "Tom", Role: db.RoleStaff})),
+		second(p.DisableStaff(ctx, c.Olga, "none", practice.KeepAssigned)), second(p.ChangeStaffEmail(ctx, c.Olga, "none", "eve@mail.example")), p.EnableStaff(ctx, c.Olga, "none"), p.ResendJoin(ctx, c.Olga, "none")} {
 		if err != practice.ErrNotFound {
 			t.Errorf("%d: %v", i, err)
 		}
@@ -91,23 +95,23 @@ func TestStaffVerbsAreForAdministrators(t *testing.T) {
 func TestTheLastAdministratorStays(t *testing.T) {
 	c := cast.New(t)
 	ctx, p := t.Context(), c.Practice
-	wantInvalid(t, p.DisableStaff(ctx, c.Olga, c.Olga.PublicID()), "disable")
-	wantInvalid(t, p.ChangeStaff(ctx, c.Olga, c.Olga.PublicID(), practice.StaffEntry{Name: "Olga", Role: db.RoleTherapist}), "role")
+	wantInvalid(t, second(p.DisableStaff(ctx, c.Olga, c.Olga.PublicID(), practice.KeepAssigned)), "disable")
+	wantInvalid(t, second(p.ChangeStaff(ctx, c.Olga, c.Olga.PublicID(), practice.StaffEntry{Name: "Olga", Role: db.RoleTherapist})), "role")
 	// One who was invited but can't sign in yet doesn't count.
 	if _, err := p.AddStaff(ctx, c.Olga, practice.StaffEntry{Name: "Nina", Email: "nina@willow.example", Role: db.RoleAdministrator}); err != nil {
 		t.Fatal(err)
 	}
-	wantInvalid(t, p.DisableStaff(ctx, c.Olga, c.Olga.PublicID()), "disable")
+	wantInvalid(t, second(p.DisableStaff(ctx, c.Olga, c.Olga.PublicID(), practice.KeepAssigned)), "disable")
 	if a, err := p.Authenticate(ctx, c.Sessions["Olga"], true); err != nil || a.Nobody() {
 		t.Error("refused, but done in part", err)
 	}
-	if err := p.ChangeStaff(ctx, c.Olga, c.Tom.PublicID(), practice.StaffEntry{Name: "Tom Tran", Role: db.RoleAdministrator}); err != nil {
+	if _, err := p.ChangeStaff(ctx, c.Olga, c.Tom.PublicID(), practice.StaffEntry{Name: "Tom Tran", Role: db.RoleAdministrator}); err != nil {
 		t.Fatal(err)
 	}
-	if err := p.DisableStaff(ctx, c.Olga, c.Olga.PublicID()); err != nil {
+	if _, err := p.DisableStaff(ctx, c.Olga, c.Olga.PublicID(), practice.KeepAssigned); err != nil {
 		t.Fatal(err)
 	}
-	wantInvalid(t, p.DisableStaff(ctx, c.Olga, c.Tom.PublicID()), "disable")
+	wantInvalid(t, second(p.DisableStaff(ctx, c.Olga, c.Tom.PublicID(), practice.KeepAssigned)), "disable")
 }
 
 func TestRightsCountFromTheNextRequest(t *testing.T) {
@@ -123,13 +127,13 @@ func TestRightsCountFromTheNextRequest(t *testing.T) {
 		}
 		return r
 	}
-	if err := p.ChangeStaff(ctx, c.Olga, tom, practice.StaffEntry{Name: "Tom Tran", Role: db.RoleStaff}); err != nil {
+	if _, err := p.ChangeStaff(ctx, c.Olga, tom, practice.StaffEntry{Name: "Tom Tran", Role: db.RoleStaff}); err != nil {
 		t.Fatal(err)
 	}
 	if role() != db.RoleStaff {
 		t.Error(role())
 	}
-	if err := p.DisableStaff(ctx, c.Olga, tom); err != nil {
+	if _, err := p.DisableStaff(ctx, c.Olga, tom, practice.KeepAssigned); err != nil {
 		t.Fatal(err)
 	}
 	if role() != "" || signsIn(t, c, "tom@willow.example", cast.Password) {
@@ -162,7 +166,7 @@ func TestDisablingEndsLinks(t *testing.T) {
 		t.Fatal(err)
 	}
 	first := lastToken(t, c, 0, nina.ID)
-	if err := c.Practice.DisableStaff(t.Context(), c.Olga, nina.PublicID); err != nil {
+	if _, err := c.Practice.DisableStaff(t.Context(), c.Olga, nina.PublicID, practice.KeepAssigned); err != nil {
 		t.Fatal(err)
 	}
 	wantState(t, c, first, practice.LinkEnded)
