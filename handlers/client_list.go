@@ -244,15 +244,26 @@ func (s *Site) chosenClients(c *fiber.Ctx, by practice.Administrator) error {
 		if err != nil {
 			return err
 		}
-		if n == 1 {
-			s.notify(c, "client "+do+"ed")
-		} else {
-			s.notify(c, "clients "+do+"ed", n)
+		s.notifyCounted(c, " "+do+"ed", n)
+	case "archive", "restore":
+		n, err := s.Practice.ArchiveChosen(c.UserContext(), by, chosen, do == "archive")
+		if err != nil {
+			return err
 		}
+		s.notifyCounted(c, " "+do+"d", n)
 	default:
 		return fiber.NewError(fiber.StatusBadRequest, "Say what is to be done with these clients.")
 	}
 	return s.seeOther(c, back)
+}
+
+// notifyCounted says what was done to one client or to many.
+func (s *Site) notifyCounted(c *fiber.Ctx, done string, n int) {
+	if n == 1 {
+		s.notify(c, "client"+done)
+		return
+	}
+	s.notify(c, "clients"+done, n)
 }
 
 // confirmChosen asks, with the number of those whom it is about: if that changes meanwhile, it is asked anew.
@@ -281,6 +292,15 @@ func (s *Site) confirmChosen(c *fiber.Ctx, by practice.Administrator, chosen pra
 			title, page.Button, page.Danger = "Take "+clients+" from "+member.Name+"?", "Unassign", true
 			page.Text = member.Name + " no longer sees them, and letters to them that " + member.Name + " sent and that are still queued don't leave. You can assign them again at any time."
 		}
+	case "archive":
+		ends, err := s.Practice.ArchiveChosenEnds(c.UserContext(), by, chosen)
+		if err != nil {
+			return err
+		}
+		title, page.Button, page.Danger, page.Text = "Archive "+clients+"?", "Archive", true, archiveEnds(ends)
+	case "restore":
+		title, page.Button = "Restore "+clients+"?", "Restore"
+		page.Text = "They are in the lists again, and those who had a portal account can sign in again. Links and letters that ended stay so."
 	default:
 		return fiber.NewError(fiber.StatusBadRequest, "Say what is to be done with these clients.")
 	}

@@ -29,16 +29,20 @@ type manageRow struct {
 	Client   clientRow
 	Selected bool
 	Why      string // why the client can't be ticked; empty: they can
-	NoEmail  bool   // adding an address would mend it
+	Mend     string // how that is mended
+	MendPath string // where, on the client's page
 }
 
 func (s Shell) manageRow(r practice.ClientRow, selected bool) manageRow {
 	row := manageRow{Client: s.clientRow(r), Selected: selected}
-	switch r.State {
-	case db.PortalNoEmail:
-		row.Why, row.NoEmail = "No email address on file.", true
-	case db.PortalOff:
-		row.Why = "Portal access is turned off."
+	row.Why = practice.Unreachable(r.Client)
+	switch {
+	case r.State == db.PortalNoEmail:
+		row.Mend, row.MendPath = "Add one to invite.", "/edit#email"
+	case !r.Portal.OffAt.IsZero():
+		row.Mend = "Turn it on to send anything."
+	case !r.NoEmailAt.IsZero():
+		row.Why, row.Mend, row.MendPath = "May not be emailed, since "+s.Day(r.NoEmailAt)+".", "Ask the client, and change it.", "/edit#may_email"
 	}
 	return row
 }

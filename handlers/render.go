@@ -92,12 +92,12 @@ func (s *Site) templateFuncs() map[string]any {
 		"slug":      func(s any) string { return slug(fmt.Sprint(s)) },
 		"date":      writtenDate,
 		"lower":     strings.ToLower,
-		"capital": func(s any) string {
-			text := fmt.Sprint(s)
-			return strings.ToUpper(text[:min(1, len(text))]) + text[min(1, len(text)):]
-		},
+		"capital":   func(s any) string { return capital(fmt.Sprint(s)) },
 	}
 }
+
+// capital begins a text with a capital letter.
+func capital(s string) string { return strings.ToUpper(s[:min(1, len(s))]) + s[min(1, len(s)):] }
 
 // thousands writes 12345 as 12,345.
 func thousands(n int) string {
@@ -191,6 +191,11 @@ var notices = map[string]string{
 	"client added":        "The client was added.",
 	"client changed":      "The changes were saved.",
 	"client assigned":     "The client was assigned.",
+	"client archived":     "The client is archived.",
+	"client restored":     "The client is restored.",
+	"clients archived":    "%s clients are archived.",
+	"clients restored":    "%s clients are restored.",
+	"address released":    "The address is released: somebody else can use it now.",
 	"clients assigned":    "Assigned %s clients.",
 	"clients unassigned":  "Took %s clients from them.",
 	"nobody ticked":       "Nobody is ticked yet. Tick at least one client first.",

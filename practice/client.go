@@ -439,6 +439,13 @@ func (p *Practice) ChangeClient(ctx context.Context, by Staff, publicID string, 
 		if err := c.save(tx); err != nil {
 			return err
 		}
+		if !c.NoEmailAt.IsZero() && before.NoEmailAt.IsZero() {
+			for _, kind := range []db.LetterKind{db.LetterInvitation, db.LetterForms} {
+				if err := tx.CancelLetters(c.ID, kind, "the client may not be emailed"); err != nil {
+					return err
+				}
+			}
+		}
 		if c.Email.Canonical() != before.Email.Canonical() {
 			if err := cutOff(tx, c.ID, "the client's address changed"); err != nil {
 				return err

@@ -109,13 +109,13 @@ func (d *ClientDetails) rights(tx *db.Tx, by Staff) error {
 		d.NoInvite = "You don't have the permission “Can invite clients to the client portal and manage intake forms”. An administrator can grant it."
 	case !d.MayInvite:
 		d.NoInvite = "This client isn't assigned to you. An administrator can assign them."
-	case d.State == db.PortalOff:
+	case d.ArchivedAt.IsZero() && !d.Portal.OffAt.IsZero():
 		d.NoInvite = "Portal access is turned off for this client. An administrator can turn it on again."
 		if by.administers() {
 			d.NoInvite = "Portal access is turned off for this client. Turn it on first, under Client portal."
 		}
-	case d.Email.IsZero():
-		d.NoInvite = "No email address on file."
+	default:
+		d.NoInvite = Unreachable(d.Client)
 	}
 	return nil
 }

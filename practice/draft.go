@@ -106,7 +106,7 @@ func (p *Practice) StartClientDraft(ctx context.Context, by Staff, clientID stri
 		if err != nil {
 			return err
 		}
-		if unreachable(client.Portal.State(tx.Now())) != "" {
+		if Unreachable(client) != "" {
 			return ErrNotAllowed
 		}
 		draft, err := openDraft(tx, by, client.ID)
@@ -129,13 +129,17 @@ func openDraft(tx *db.Tx, by Staff, clientID int64) (db.Draft, error) {
 	return draft, tx.AddDraft(&draft)
 }
 
-// unreachable says why a client in a portal state gets no letter; empty: they can get one.
-func unreachable(state db.PortalState) string {
-	switch state {
-	case db.PortalNoEmail:
-		return "No email address on file."
-	case db.PortalOff:
+// Unreachable says why a client can't be invited or sent forms; empty: they can.
+func Unreachable(c db.Client) string {
+	switch {
+	case !c.ArchivedAt.IsZero():
+		return "This client is archived."
+	case !c.Portal.OffAt.IsZero():
 		return "Portal access is turned off."
+	case c.Email.IsZero():
+		return "No email address on file."
+	case !c.NoEmailAt.IsZero():
+		return "May not be emailed."
 	}
 	return ""
 }
@@ -232,7 +236,7 @@ func (d *Draft) sortOut(tx *db.Tx, by Staff, chosen []db.DraftClient) error {
 	anyForm := slices.ContainsFunc(d.Forms, func(f DraftForm) bool { return f.Chosen })
 	for _, c := range chosen {
 		state := c.Portal.State(tx.Now())
-		why := unreachable(state)
+		why := Unreachable(c.Client)
 		kind := db.InvitationMessage
 		if state == db.PortalActive {
 			kind = db.FormsMessage
