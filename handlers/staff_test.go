@@ -139,7 +139,7 @@ func TestDisableStaffPage(t *testing.T) {
 		t.Fatal(err)
 	}
 	olga.get(tom).want(200, "1 letter that they sent is still queued")
-	page := olga.get(tom+"/disable").want(200, "3 clients are assigned to them", "1 letter that they sent is still queued and won't leave", "Who takes over 3 clients?", "Tess Tully", "Olga Olson")
+	page := olga.get(tom+"/disable").want(200, "3 clients are assigned to them", "1 letter that they sent is still queued and won't leave", "Who takes over their 3 clients?", "Tess Tully", "Olga Olson")
 	if page.doc.Find(`#heir option[value="`+s.Tom.PublicID()+`"]`).Length() != 0 {
 		t.Error("they can take over from themselves")
 	}
