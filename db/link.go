@@ -66,7 +66,7 @@ func readLink(s scanner) (l Link, err error) {
 
 // JoinStaffLinks tells when the newest link expires with which each staff member who holds one chooses a first password.
 func (tx *Tx) JoinStaffLinks() (map[int64]time.Time, error) {
-	links, err := list(tx, readLink, "SELECT "+linkColumns+" FROM links WHERE purpose = 'join staff' AND used_at IS NULL AND ended_at IS NULL")
+	links, err := list(tx, readLink, "SELECT "+linkColumns+" FROM links WHERE staff_id IS NOT NULL AND purpose = 'join staff' AND used_at IS NULL AND ended_at IS NULL")
 	expires := make(map[int64]time.Time, len(links))
 	for _, l := range links {
 		expires[l.StaffID] = l.ExpiresAt

@@ -185,7 +185,7 @@ var notices = map[string]string{
 	"letters taken back": "Saved. It counts from their next click on. Letters taken back that they may not send any more: %s.",
 	"staff address":      "The address was changed.",
 	"staff link sent":    "The address was changed. A link to choose a password is on its way to it.",
-	"staff enabled":      "They can sign in again.",
+	"staff enabled":      "They are enabled again. Whoever has no password yet was sent a new link.",
 	"join mail sent":     "A new link is on its way. The one before no longer works.",
 
 	"client added":        "The client was added.",

@@ -266,7 +266,6 @@ func (p *Practice) ChangeStaffEmail(ctx context.Context, by Administrator, id, a
 		} else if err != nil || email.Canonical() == before.Email.Canonical() {
 			return err
 		}
-		m.PasswordHash = ""
 		if err := errors.Join(tx.SetStaffPassword(m.ID, ""), shutOut(tx, m.ID)); err != nil || !m.DisabledAt.IsZero() {
 			return err
 		}
