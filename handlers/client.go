@@ -56,13 +56,16 @@ type clientForm struct {
 	Other       *db.Client // who has the address, if one may see them
 	EmailEffect string     // what a change of the address does
 	Mine        bool       // a new client becomes one's own
+	Languages   []option
+	Tags        []db.Tag // that other clients have
 }
 
 func (f clientForm) with(wrong practice.Invalid) clientForm {
 	f.Errors = wrong
 	f.Mistakes = mistakes(wrong, [2]string{"first_name", "Legal first name"}, [2]string{"last_name", "Legal last name"},
-		[2]string{"preferred_name", "Preferred name"}, [2]string{"date_of_birth", "Date of birth"}, [2]string{"phone", "Phone"},
-		[2]string{"email", "Email"}, [2]string{"shared_mailbox", "Email"})
+		[2]string{"preferred_name", "Preferred name"}, [2]string{"pronouns", "Pronouns"}, [2]string{"date_of_birth", "Date of birth"}, [2]string{"guardian", "Guardian"},
+		[2]string{"email", "Email"}, [2]string{"shared_mailbox", "Email"}, [2]string{"phone", "Phone"}, [2]string{"language", "Language"},
+		[2]string{"tags", "Tags"}, [2]string{"notes", "Notes"})
 	return f
 }
 
@@ -70,7 +73,7 @@ func (s *Site) newClient(c *fiber.Ctx, by practice.Staff) error {
 	if !by.AddsClients() {
 		return practice.ErrNotAllowed
 	}
-	return s.show(c, "clients/form", clientForm{Shell: s.shell(c, "Add a client", "clients"), Mine: by.Role() == db.RoleTherapist})
+	return s.showClientForm(c, by, clientForm{Shell: s.shell(c, "Add a client", "clients"), Mine: by.Role() == db.RoleTherapist})
 }
 
 func (s *Site) addClient(c *fiber.Ctx, by practice.Staff) error {
@@ -88,7 +91,7 @@ func (s *Site) editClient(c *fiber.Ctx, by practice.Staff) error {
 	if err != nil {
 		return err
 	}
-	return s.show(c, "clients/form", clientForm{Shell: s.shell(c, "Edit "+client.ListName(), "clients"), Client: client,
+	return s.showClientForm(c, by, clientForm{Shell: s.shell(c, "Edit "+client.ListName(), "clients"), Client: client,
 		Fields: practice.FieldsOf(client), EmailEffect: emailEffect(client.Client, s.Practice.Now())})
 }
 
@@ -103,6 +106,14 @@ func (s *Site) changeClient(c *fiber.Ctx, by practice.Staff) error {
 	}
 	s.notify(c, "client changed")
 	return s.seeOther(c, "/clients/"+client.PublicID)
+}
+
+func (s *Site) showClientForm(c *fiber.Ctx, by practice.Staff, form clientForm) (err error) {
+	form.Languages = languageOptions(form.Fields.Language)
+	if _, form.Tags, err = s.Practice.ClientFilters(c.UserContext(), by); err != nil {
+		return err
+	}
+	return s.show(c, "clients/form", form)
 }
 
 // clientMistakes shows the form again with what was typed, if that is what was wrong.
@@ -125,7 +136,7 @@ func (s *Site) clientMistakes(c *fiber.Ctx, by practice.Staff, form clientForm, 
 	if form.Problem = wrong["version"]; form.Problem != "" {
 		form.Fields.Version = practice.FieldsOf(form.Client).Version // who saves again has read what changed
 	}
-	return s.show(c.Status(fiber.StatusUnprocessableEntity), "clients/form", form)
+	return s.showClientForm(c.Status(fiber.StatusUnprocessableEntity), by, form)
 }
 
 func clientFields(c *fiber.Ctx) practice.ClientFields {

@@ -91,6 +91,7 @@ func (s *Site) templateFuncs() map[string]any {
 		"thousands": thousands,
 		"slug":      func(s any) string { return slug(fmt.Sprint(s)) },
 		"date":      writtenDate,
+		"language":  languageName,
 		"lower":     strings.ToLower,
 		"capital":   func(s any) string { return capital(fmt.Sprint(s)) },
 	}

@@ -19,13 +19,13 @@ const historyLength = 50
 
 // ClientDetails is a client's record as one staff member may see it.
 type ClientDetails struct {
-	db.Client
-	State      db.PortalState
-	Therapists []db.StaffMember
-	Assignable []db.StaffMember // whom an administrator may give the client to
-	Forms      []SentForm
-	Letters    []db.Letter
-	History    []HistoryEntry
+	ClientRecord // the notes only for those who may edit it
+	State        db.PortalState
+	Therapists   []db.StaffMember
+	Assignable   []db.StaffMember // whom an administrator may give the client to
+	Forms        []SentForm
+	Letters      []db.Letter
+	History      []HistoryEntry
 
 	MayEdit   bool
 	MayRead   bool   // completed forms and what they come to
@@ -68,7 +68,11 @@ type HistoryEntry struct {
 // history leaves out who opened what, unless openings are asked for.
 func (p *Practice) OpenClient(ctx context.Context, by Staff, publicID string, openings bool) (d ClientDetails, err error) {
 	err = p.db.Update(ctx, func(tx *db.Tx) error {
-		if d.Client, err = tx.Client(by.reach(), publicID); err != nil {
+		c, err := tx.Client(by.reach(), publicID)
+		if err != nil {
+			return err
+		}
+		if d.ClientRecord, err = recordOf(tx, by.reach(), c); err != nil {
 			return err
 		}
 		if err := tx.Audit(db.AuditEntry{StaffID: by.member.ID, Act: opened, ClientID: d.ID}); err != nil {
@@ -77,6 +81,9 @@ func (p *Practice) OpenClient(ctx context.Context, by Staff, publicID string, op
 		d.State = d.Portal.State(tx.Now())
 		if err := d.rights(tx, by); err != nil {
 			return err
+		}
+		if !d.MayEdit {
+			d.Notes = ""
 		}
 		if err := d.people(tx, by); err != nil {
 			return err
