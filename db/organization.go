@@ -6,19 +6,24 @@ import "time"
 type Organization struct {
 	Name           string
 	Phone          string
+	Address        string // its lines
 	TimeZone       *time.Location
-	InvitationDays int    // how long an invitation's link lives
-	PortalWelcome  string // shown to clients on their first page
-	PortalHelp     string // whom to ask
-	CrisisText     string // shown at once to a client whose answers raise a safety concern
+	InvitationDays int       // how long an invitation's link lives
+	PortalWelcome  string    // shown to clients on their first page
+	PortalHelp     string    // whom to ask
+	CrisisText     string    // shown at once to a client whose answers raise a safety concern
+	PortalOffAt    time.Time // the portal is closed to all clients; zero: it is open
 }
+
+// PortalOff tells that the portal is closed to all clients.
+func (o Organization) PortalOff() bool { return !o.PortalOffAt.IsZero() }
 
 // Organization returns ErrNotFound before set-up.
 func (tx *Tx) Organization() (Organization, error) {
 	var o Organization
 	var zone string
-	err := tx.row("SELECT name, phone, time_zone, invitation_days, portal_welcome, portal_help, crisis_text FROM organization").
-		Scan(&o.Name, &o.Phone, &zone, &o.InvitationDays, &o.PortalWelcome, &o.PortalHelp, &o.CrisisText)
+	err := tx.row(`SELECT name, phone, address, time_zone, invitation_days, portal_welcome, portal_help, crisis_text, portal_off_at FROM organization`).
+		Scan(&o.Name, &o.Phone, &o.Address, &zone, &o.InvitationDays, &o.PortalWelcome, &o.PortalHelp, &o.CrisisText, timeScan{&o.PortalOffAt})
 	if err != nil {
 		return o, named(err)
 	}
@@ -28,11 +33,11 @@ func (tx *Tx) Organization() (Organization, error) {
 
 // SaveOrganization makes the organization, or changes all of it.
 func (tx *Tx) SaveOrganization(o Organization) error {
-	_, err := tx.exec(`INSERT INTO organization (id, name, phone, time_zone, invitation_days, portal_welcome, portal_help, crisis_text, created_at)
-		VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?)
-		ON CONFLICT (id) DO UPDATE SET name = excluded.name, phone = excluded.phone, time_zone = excluded.time_zone,
+	_, err := tx.exec(`INSERT INTO organization (id, name, phone, address, time_zone, invitation_days, portal_welcome, portal_help, crisis_text, portal_off_at, created_at)
+		VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (id) DO UPDATE SET name = excluded.name, phone = excluded.phone, address = excluded.address, time_zone = excluded.time_zone,
 			invitation_days = excluded.invitation_days, portal_welcome = excluded.portal_welcome,
-			portal_help = excluded.portal_help, crisis_text = excluded.crisis_text`,
-		o.Name, o.Phone, o.TimeZone.String(), o.InvitationDays, o.PortalWelcome, o.PortalHelp, o.CrisisText, ms(tx.now))
+			portal_help = excluded.portal_help, crisis_text = excluded.crisis_text, portal_off_at = excluded.portal_off_at`,
+		o.Name, o.Phone, o.Address, o.TimeZone.String(), o.InvitationDays, o.PortalWelcome, o.PortalHelp, o.CrisisText, ms(o.PortalOffAt), ms(tx.now))
 	return err
 }

@@ -21,11 +21,12 @@ type composePage struct {
 // Messages to one kind, with what the template needs to name its fields.
 type composeMessage struct {
 	practice.DraftMessage
-	Heading      string
-	Receives     string
-	Placeholders []practice.Placeholder
-	SubjectError string
-	BodyError    string
+	Heading         string
+	Receives        string // how many do; empty where that is known
+	Placeholders    []practice.Placeholder
+	PlaceholdersURL string // where administrators see what they show
+	SubjectError    string
+	BodyError       string
 }
 
 // ID begins the names and ids of the message's fields.
@@ -40,12 +41,24 @@ var messageHeadings = map[db.MessageKind]string{
 func (p composePage) ComposeMessages() []composeMessage {
 	var all []composeMessage
 	for _, m := range p.Messages {
-		all = append(all, composeMessage{
-			DraftMessage: m, Heading: p.heading(m.Kind), Placeholders: practice.Placeholders(m.Kind),
-			SubjectError: p.Errors[string(m.Kind)+".subject"], BodyError: p.Errors[string(m.Kind)+".body"],
-		})
+		message := newComposeMessage(m, p.heading(m.Kind), p.Errors)
+		if p.Actor.Administrator {
+			message.PlaceholdersURL = placeholdersPath
+		}
+		if p.Client.PublicID == "" {
+			message.Receives = fmt.Sprintf("%s clients receive it", thousands(m.Receivers))
+			if m.Receivers == 1 {
+				message.Receives = "1 client receives it"
+			}
+		}
+		all = append(all, message)
 	}
 	return all
+}
+
+func newComposeMessage(m practice.DraftMessage, heading string, wrong practice.Invalid) composeMessage {
+	return composeMessage{DraftMessage: m, Heading: heading, Placeholders: practice.Placeholders(m.Kind),
+		SubjectError: wrong[string(m.Kind)+".subject"], BodyError: wrong[string(m.Kind)+".body"]}
 }
 
 // heading names a message by who receives it; for one client alone that is known.

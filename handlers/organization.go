@@ -6,7 +6,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 )
 
-// settingsPage is the organization's name, phone and time zone.
+// settingsPage is the organization's name, phone, address and time zone.
 type settingsPage struct {
 	Shell
 	practice.OrganizationFields
@@ -19,18 +19,27 @@ func (s *Site) settings(c *fiber.Ctx, _ practice.Administrator) error {
 	if err != nil {
 		return err
 	}
-	return s.showSettings(c, practice.OrganizationFields{Name: o.Name, Phone: o.Phone, TimeZone: o.TimeZone.String()}, nil)
+	return s.showSettings(c, practice.OrganizationFieldsOf(o), nil)
 }
 
 func (s *Site) showSettings(c *fiber.Ctx, fields practice.OrganizationFields, wrong practice.Invalid) error {
 	if len(wrong) > 0 {
 		c.Status(fiber.StatusUnprocessableEntity)
 	}
-	return s.show(c, "organization/settings", settingsPage{s.organization(c, "Settings", "settings"), fields, timeZones, wrong})
+	page := settingsPage{s.organization(c, "Settings", "settings"), fields, timeZones, wrong}
+	if page.Problem = wrong["version"]; page.Problem != "" { // who saves again has read what changed
+		o, err := s.Practice.Organization(c.UserContext())
+		if err != nil {
+			return err
+		}
+		page.Version = practice.OrganizationFieldsOf(o).Version
+	}
+	return s.show(c, "organization/settings", page)
 }
 
 func (s *Site) saveSettings(c *fiber.Ctx, by practice.Administrator) error {
-	fields := practice.OrganizationFields{Name: c.FormValue("name"), Phone: c.FormValue("phone"), TimeZone: c.FormValue("time_zone")}
+	fields := organizationTyped(c)
+	fields.Version = c.FormValue("version")
 	if err := s.Practice.ChangeOrganization(c.UserContext(), by, fields); err != nil {
 		wrong, err := invalid(err)
 		if err != nil {
@@ -40,6 +49,10 @@ func (s *Site) saveSettings(c *fiber.Ctx, by practice.Administrator) error {
 	}
 	s.notify(c, "saved")
 	return s.seeOther(c, "/organization/settings")
+}
+
+func organizationTyped(c *fiber.Ctx) practice.OrganizationFields {
+	return practice.OrganizationFields{Name: c.FormValue("name"), Phone: c.FormValue("phone"), Address: c.FormValue("address"), TimeZone: c.FormValue("time_zone")}
 }
 
 // timeZones are the zones offered where practices of the United States, Canada and Europe are; any other can be typed.
@@ -73,12 +86,20 @@ func (s *Site) showPortalSettings(c *fiber.Ctx, fields practice.PortalFields, wr
 	if len(wrong) > 0 {
 		c.Status(fiber.StatusUnprocessableEntity)
 	}
-	return s.show(c, "organization/client_portal", portalSettingsPage{s.organization(c, "Client Portal", "client-portal"), fields, wrong})
+	page := portalSettingsPage{s.organization(c, "Client Portal", "client-portal"), fields, wrong}
+	if page.Problem = wrong["version"]; page.Problem != "" {
+		o, err := s.Practice.Organization(c.UserContext())
+		if err != nil {
+			return err
+		}
+		page.Version = practice.PortalFieldsOf(o).Version
+	}
+	return s.show(c, "organization/client_portal", page)
 }
 
 func (s *Site) savePortalSettings(c *fiber.Ctx, by practice.Administrator) error {
 	fields := practice.PortalFields{InvitationDays: c.FormValue("invitation_days"), Welcome: c.FormValue("welcome"),
-		Help: c.FormValue("help"), Crisis: c.FormValue("crisis")}
+		Help: c.FormValue("help"), Crisis: c.FormValue("crisis"), Version: c.FormValue("version")}
 	if err := s.Practice.ChangePortal(c.UserContext(), by, fields); err != nil {
 		wrong, err := invalid(err)
 		if err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/url"
 	"slices"
+	"strings"
 
 	"anteroom/db"
 	"anteroom/forms"
@@ -28,6 +29,7 @@ type portalPage struct {
 	Welcome []forms.Block
 	Help    []forms.Block
 	Phone   phrase
+	Address []string // its lines
 	Open    []portalForm
 	Done    []portalForm
 	Crisis  [][]phrase // empty: no concern
@@ -47,7 +49,7 @@ func (s *Site) portal(c *fiber.Ctx, by practice.Client) error {
 	}
 	o := portal.Organization
 	page := portalPage{Shell: s.shell(c, "Your forms", "portal"), Name: by.Name(), Welcome: forms.Blocks(o.PortalWelcome),
-		Help: forms.Blocks(o.PortalHelp), Phone: phrase{o.Phone, callable(o.Phone)}, Open: portalForms(portal.Open), Done: portalForms(portal.Done)}
+		Help: forms.Blocks(o.PortalHelp), Phone: phrase{o.Phone, callable(o.Phone)}, Address: strings.Split(o.Address, "\n"), Open: portalForms(portal.Open), Done: portalForms(portal.Done)}
 	if portal.Concern {
 		page.Crisis = paragraphs(o.CrisisText)
 	}

@@ -173,6 +173,7 @@ var notices = map[string]string{
 	"form reviewed":   "Marked as reviewed.",
 	"nobody selected": "Nobody is selected yet. Tick at least one client first.",
 	"saved":           "Saved.",
+	"default saved":   "Saved. New invitations and messages start with it.",
 	"signed out":      "You are signed out.",
 
 	"set up":             "Your practice is set up, and you are signed in. Next: add your staff and your clients.",

@@ -114,6 +114,9 @@ func targets(t *testing.T, path string) []target {
 		return []target{fill("Tess", func(s *testSite) string { return s.Tess.PublicID() })}
 	case strings.HasPrefix(path, "/organization/import/"):
 		return []target{fill("Olgas", func(s *testSite) string { return s.broughtList() })}
+	case strings.HasPrefix(path, messagesPath+"/"):
+		path := strings.Replace(path, ":kind", "invitation", 1)
+		return []target{{path, func(*testSite) string { return path }}}
 	case path == "/link/:token":
 		return []target{{"/link/none", func(*testSite) string { return "/link/none" }}}
 	case path == "/static/*":

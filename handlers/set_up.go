@@ -46,7 +46,7 @@ func (s *Site) setUpPage(c *fiber.Ctx) error {
 
 func (s *Site) setUp(c *fiber.Ctx) error {
 	page := setUpPage{
-		OrganizationFields: practice.OrganizationFields{Name: c.FormValue("name"), Phone: c.FormValue("phone"), TimeZone: c.FormValue("time_zone")},
+		OrganizationFields: organizationTyped(c),
 		Administrator:      practice.NewAdministrator{Name: c.FormValue("administrator_name"), Email: c.FormValue("email"), Password: c.FormValue("password")},
 		Code:               c.FormValue("code"),
 		Zones:              timeZones,

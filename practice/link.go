@@ -3,7 +3,6 @@ package practice
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"anteroom/db"
@@ -389,7 +388,7 @@ func (p *Practice) writeAccountLetter(o db.Organization, m accountMessage, to ma
 	}
 	return p.config.Composer.Compose(m.message, mail.Particulars{
 		From: from, ReplyTo: from, To: to, Button: m.button, Date: now.In(o.TimeZone), Values: values,
-		Footer: fmt.Sprintf("%s, %s\nIf this mail wasn't meant for you, please tell us and delete it.", o.Name, o.Phone),
+		Footer: footer(o) + "If this mail wasn't meant for you, please tell us and delete it.",
 	})
 }
 

@@ -35,21 +35,33 @@ var buttons = map[db.MessageKind]string{db.InvitationMessage: "Join Client Porta
 
 // write composes the letter that a client gets. Its link is a slot, or the way to sign in for who has an account.
 func (w *writer) write(kind db.MessageKind, m db.Message, client db.Client, therapists []string) (mail.Letter, error) {
+	from := mail.Address{Name: w.practice.Name, Email: w.p.config.From}
+	return w.p.config.Composer.Compose(w.parse(m), mail.Particulars{
+		From: from, ReplyTo: from,
+		To:     mail.Address{Name: client.FirstName + " " + client.LastName, Email: client.Email},
+		Values: w.particulars(kind, client, therapists).values(kind),
+		Button: buttons[kind],
+		Footer: footer(w.practice) + "You get this mail because the practice has this address for you. If it wasn't meant for you, please tell us and delete it.",
+		Date:   w.now.In(w.practice.TimeZone),
+	})
+}
+
+// particulars are what a client's letter is filled from.
+func (w *writer) particulars(kind db.MessageKind, client db.Client, therapists []string) particulars {
 	link := w.p.link("link/" + mail.Slot)
 	if kind == db.FormsMessage {
 		link = w.p.link("sign-in")
 	}
-	from := mail.Address{Name: w.practice.Name, Email: w.p.config.From}
-	return w.p.config.Composer.Compose(w.parse(m), mail.Particulars{
-		From: from, ReplyTo: from,
-		To: mail.Address{Name: client.FirstName + " " + client.LastName, Email: client.Email},
-		Values: particulars{client: client, therapists: therapists, practice: w.practice, sender: w.sender,
-			link: link, expires: w.expires()}.values(kind),
-		Button: buttons[kind],
-		Footer: fmt.Sprintf("%s, %s\nYou get this mail because the practice has this address for you. If it wasn't meant for you, please tell us and delete it.",
-			w.practice.Name, w.practice.Phone),
-		Date: w.now.In(w.practice.TimeZone),
-	})
+	return particulars{client: client, therapists: therapists, practice: w.practice, sender: w.sender, link: link, expires: w.expires()}
+}
+
+// footer says below every letter who sent it, and how to reach them; a line each.
+func footer(o db.Organization) string {
+	lines := o.Name + ", " + o.Phone + "\n"
+	if o.Address != "" {
+		lines += o.Address + "\n"
+	}
+	return lines
 }
 
 func (w *writer) parse(m db.Message) *mail.Message {
@@ -89,7 +101,7 @@ func (p *Practice) checkMessage(kind db.MessageKind, m db.Message, prefix string
 	}
 	name, long := strings.Repeat("w", maxName), strings.Repeat("w", longestName)
 	client := db.Client{FirstName: name, LastName: name, PreferredName: name, Email: p.config.From}
-	w := p.newWriter(db.Organization{Name: name, Phone: name, TimeZone: time.UTC}, long, time.Time{})
+	w := p.newWriter(db.Organization{Name: name, Phone: name, Address: strings.Repeat("w", maxAddress), TimeZone: time.UTC}, long, time.Time{})
 	if _, err := w.write(kind, m, client, []string{long}); errors.Is(err, mail.ErrTooLong) {
 		wrong[prefix+"body"] = "This makes too long a mail. Shorten it."
 	}

@@ -1,0 +1,151 @@
+package handlers
+
+import (
+	"slices"
+
+	"anteroom/db"
+	"anteroom/practice"
+
+	"github.com/gofiber/fiber/v2"
+)
+
+const (
+	messagesPath     = "/organization/client-portal/messages"
+	placeholdersPath = "/organization/client-portal/placeholders"
+)
+
+// messagesPage is the two default messages, each as a letter to an invented person.
+type messagesPage struct {
+	Shell
+	Messages []defaultMessage
+}
+
+// defaultMessage is a default as its page shows it.
+type defaultMessage struct{ practice.DefaultMessage }
+
+// Heading names it by who receives it.
+func (m defaultMessage) Heading() string { return messageHeadings[m.Kind] }
+
+// URL is where it is changed.
+func (m defaultMessage) URL() string { return messagesPath + "/" + string(m.Kind) }
+
+// FrameURL is where its letter is shown, on its own.
+func (m defaultMessage) FrameURL() string { return m.URL() + "/letter" }
+
+// FormTitles are the forms that go with it.
+func (m defaultMessage) FormTitles() (titles []string) {
+	for _, f := range m.Forms {
+		if f.Chosen {
+			titles = append(titles, f.Title)
+		}
+	}
+	return titles
+}
+
+func (s *Site) defaultMessages(c *fiber.Ctx, by practice.Administrator) error {
+	all, err := s.Practice.DefaultMessages(c.UserContext(), by)
+	if err != nil {
+		return err
+	}
+	page := messagesPage{Shell: s.organization(c, "Client Portal", "client-portal")}
+	for _, m := range all {
+		page.Messages = append(page.Messages, defaultMessage{m})
+	}
+	return s.show(c, "organization/messages", page)
+}
+
+// defaultMessagePage is one default message and its forms, to be changed.
+type defaultMessagePage struct {
+	Shell
+	defaultMessage
+	Errors   practice.Invalid
+	Restored bool // the fields hold the original text, which is not saved yet
+}
+
+// ComposeMessage is the message with its fields' names and faults.
+func (p defaultMessagePage) ComposeMessage() composeMessage {
+	m := newComposeMessage(practice.DraftMessage{Kind: p.Kind, Message: p.Message}, p.Heading(), p.Errors)
+	m.PlaceholdersURL = placeholdersPath
+	return m
+}
+
+func (s *Site) defaultMessage(c *fiber.Ctx, by practice.Administrator) error {
+	m, err := s.defaultOf(c, by)
+	if err != nil {
+		return err
+	}
+	page := defaultMessagePage{defaultMessage: defaultMessage{m}, Restored: c.Query("text") == "original"}
+	if page.Restored {
+		page.DefaultMessage = m.Restored()
+	}
+	return s.showDefaultMessage(c, page)
+}
+
+// defaultOf is the default that the address names.
+func (s *Site) defaultOf(c *fiber.Ctx, by practice.Administrator) (m practice.DefaultMessage, err error) {
+	all, err := s.Practice.DefaultMessages(c.UserContext(), by)
+	if err != nil {
+		return m, err
+	}
+	i := slices.IndexFunc(all, func(m practice.DefaultMessage) bool { return string(m.Kind) == c.Params("kind") })
+	if i < 0 {
+		return m, practice.ErrNotFound
+	}
+	return all[i], nil
+}
+
+func (s *Site) showDefaultMessage(c *fiber.Ctx, page defaultMessagePage) error {
+	page.Shell = s.organization(c, page.Heading(), "client-portal")
+	if len(page.Errors) > 0 {
+		page.Problem = page.Errors["version"]
+		c.Status(fiber.StatusUnprocessableEntity)
+	}
+	return s.show(c, "organization/message", page)
+}
+
+func (s *Site) saveDefaultMessage(c *fiber.Ctx, by practice.Administrator) error {
+	kind, forms := c.Params("kind"), posted(c, "form_key")
+	typed := db.Message{Subject: c.FormValue(kind + ".subject"), Body: c.FormValue(kind + ".body")}
+	version := c.FormValue("version")
+	if err := s.Practice.ChangeDefaultMessage(c.UserContext(), by, db.MessageKind(kind), typed, forms, version); err != nil {
+		wrong, err := invalid(err)
+		if err != nil {
+			return err
+		}
+		m, err := s.defaultOf(c, by)
+		if err != nil {
+			return err
+		}
+		if wrong["version"] != "" {
+			version = m.Version // who saves again has read what changed
+		}
+		m = m.Typed(typed, forms)
+		m.Version = version
+		return s.showDefaultMessage(c, defaultMessagePage{defaultMessage: defaultMessage{m}, Errors: wrong})
+	}
+	s.notify(c, "default saved")
+	return s.seeOther(c, messagesPath)
+}
+
+// defaultLetter shows the letter that a default makes, alone, for the frame.
+func (s *Site) defaultLetter(c *fiber.Ctx, by practice.Administrator) error {
+	letter, err := s.Practice.PreviewDefault(c.UserContext(), by, db.MessageKind(c.Params("kind")))
+	if err != nil {
+		return err
+	}
+	return s.frameMail(c, letter.HTML)
+}
+
+// placeholdersPage is every placeholder, and what it shows today.
+type placeholdersPage struct {
+	Shell
+	Placeholders []practice.PlaceholderToday
+}
+
+func (s *Site) placeholders(c *fiber.Ctx, by practice.Administrator) error {
+	all, err := s.Practice.PlaceholdersToday(c.UserContext(), by)
+	if err != nil {
+		return err
+	}
+	return s.show(c, "organization/placeholders", placeholdersPage{s.organization(c, "Client Portal", "client-portal"), all})
+}

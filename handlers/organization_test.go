@@ -1,0 +1,63 @@
+package handlers
+
+import (
+	"net/http"
+	"testing"
+)
+
+func TestSettingsKeepWhatIsTyped(t *testing.T) {
+	s := newSite(t)
+	olga := s.as("Olga")
+	const path = "/organization/settings"
+	page := olga.get(path).want(http.StatusOK, "Address")
+	version, _ := page.doc.Find("input[name=version]").Attr("value")
+	fields := []string{"name", "Willow Street", "phone", "555-0100", "address", "12 Willow Street\r\nSpringfield", "time_zone"}
+	a := olga.post(path, append(fields, "Mars/Base", "version", version)...).wantError("time_zone", "Choose a time zone")
+	if text := a.text("#address"); text != "12 Willow Street Springfield" {
+		t.Errorf("the address typed is now %q", text)
+	}
+	olga.follow(olga.post(path, append(fields, "America/New_York", "version", version)...)).want(http.StatusOK, "Saved.")
+	s.as("Mia").get("/portal").want(http.StatusOK, "Springfield", "555-0100")
+
+	// An older page may not overwrite it unseen; saving again may.
+	again := []string{"name", "Willow Street", "phone", "555-0199", "address", "", "time_zone", "America/New_York", "version"}
+	a = olga.post(path, append(again, version)...).want(http.StatusUnprocessableEntity, "Somebody else changed these settings meanwhile.", "phone “555-0100”")
+	if v, _ := a.doc.Find("#phone").Attr("value"); v != "555-0199" {
+		t.Errorf("the phone typed is now %q", v)
+	}
+	version, _ = a.doc.Find("input[name=version]").Attr("value")
+	olga.post(path, append(again, version)...).wantTo(path)
+
+	const portal = "/organization/client-portal/settings"
+	version, _ = olga.get(portal).doc.Find("input[name=version]").Attr("value")
+	olga.post(portal, "invitation_days", "5", "crisis", "Call 988.", "version", version).wantTo(portal)
+	olga.post(portal, "invitation_days", "6", "crisis", "Call 988.", "version", version).want(http.StatusUnprocessableEntity, "days an invitation's link works “5”")
+}
+
+func TestDefaultMessagePages(t *testing.T) {
+	s := newSite(t)
+	s.library()
+	olga := s.as("Olga")
+	olga.get(messagesPath).want(http.StatusOK, "Invitation", "Message to clients who have an account", "The original text")
+	const path = messagesPath + "/invitation"
+	page := olga.get(path).want(http.StatusOK, "Available Placeholders", "Intake forms")
+	version, _ := page.doc.Find("input[name=version]").Attr("value")
+	a := olga.post(path, "invitation.subject", "Welcome", "invitation.body", "Dear {who}", "version", version)
+	a.wantError("invitation-body", "There is no placeholder {who}.")
+	if text := a.text("#invitation-body"); text != "Dear {who}" {
+		t.Errorf("the message typed is now %q", text)
+	}
+	olga.follow(olga.post(path, "invitation.subject", "Welcome", "invitation.body", "Dear {client_first_name}", "version", version)).
+		want(http.StatusOK, "New invitations and messages start with it.", "Your practice's own text")
+	if frame := olga.get(path+"/letter").want(http.StatusOK, "Dear Alexandra"); frame.header.Get("Content-Security-Policy") == "" {
+		t.Error("the framed mail has no policy of its own")
+	}
+	olga.post(path, "invitation.subject", "Hi", "invitation.body", "Hi", "version", version).want(http.StatusUnprocessableEntity, "Somebody else changed these settings meanwhile.", "subject “Welcome”")
+	if text := olga.get(path+"?text=original").want(http.StatusOK, "takes effect when you save it").text("#invitation-body"); text == "Dear {client_first_name}" {
+		t.Error("the original text isn't shown")
+	}
+	olga.get(path).want(http.StatusOK, "Dear {client_first_name}", "Restore the original text")
+	olga.get(messagesPath + "/postcard").want(http.StatusNotFound)
+	olga.get(placeholdersPath).want(http.StatusOK, "{client_preferred_name}", "Alex", "In invitations only")
+	s.as("Tom").get(messagesPath).want(http.StatusForbidden)
+}
