@@ -180,8 +180,7 @@ func (tx *Tx) addClientEmail(clientID int64, e Email) error {
 	if e.IsZero() {
 		return nil
 	}
-	_, err := tx.exec("INSERT INTO email_addresses (canonical, email, mailbox, client_id) VALUES (?, ?, ?, ?)", e.canonical, e.typed, e.Mailbox(), clientID)
-	return named(err)
+	return tx.addEmail(e, clientID, 0, nil)
 }
 
 // SharesMailbox tells whether another client's address may reach the same mailbox as e.

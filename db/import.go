@@ -71,7 +71,7 @@ type Identity struct {
 func (tx *Tx) Identities(each func(Identity)) error {
 	rows, err := tx.QueryContext(tx.ctx, `SELECT c.id, c.sort_key, c.date_of_birth, ifnull(e.canonical, '') FROM clients c
 			LEFT JOIN email_addresses e ON e.client_id = c.id AND e.pending = 0
-		UNION ALL SELECT 0, '', '', canonical FROM email_addresses WHERE client_id IS NULL OR pending = 1`)
+		UNION ALL SELECT 0, '', '', canonical FROM email_addresses WHERE client_id IS NULL OR pending = 1 AND ends_at > ?`, ms(tx.now))
 	if err != nil {
 		return err
 	}

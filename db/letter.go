@@ -28,6 +28,7 @@ const (
 	LetterForms       LetterKind = "forms"
 	LetterJoinStaff   LetterKind = "join staff"
 	LetterNewPassword LetterKind = "new password"
+	LetterNewAddress  LetterKind = "new address" // asks a client to confirm it
 	LetterOldAddress  LetterKind = "old address" // tells the address that somebody signed in with that it was changed
 )
 
@@ -116,6 +117,12 @@ func (tx *Tx) CancelLetters(clientID int64, kind LetterKind, why string) error {
 	return err
 }
 
+// LastLetter is when a letter of one kind was last sent to a client; the zero time when none was.
+func (tx *Tx) LastLetter(clientID int64, kind LetterKind) (at time.Time, err error) {
+	err = tx.row("SELECT max(created_at) FROM letters WHERE client_id = ? AND kind = ?", clientID, kind).Scan(timeScan{&at})
+	return at, err
+}
+
 // SetAsideLetters marks the queued letters from a sender that can't be answered: somebody has to send them again.
 func (tx *Tx) SetAsideLetters(from string) error {
 	_, err := tx.exec("UPDATE letters SET state = 'needs attention', reply = ?, settled_at = ? WHERE state = 'queued' AND envelope_from = ?",
@@ -141,7 +148,7 @@ func (tx *Tx) LettersOfDraft(reach Reach, draftID int64, offset, limit int) ([]D
 
 // mayNotLeave is why a letter that was queued may not be sent any more, asked anew when it is claimed; empty: it may.
 const mayNotLeave = `CASE
-	WHEN letters.kind <> 'old address' AND NOT EXISTS (SELECT 1 FROM email_addresses e WHERE e.canonical = letters.canonical AND NOT e.pending
+	WHEN letters.kind <> 'old address' AND NOT EXISTS (SELECT 1 FROM email_addresses e WHERE e.canonical = letters.canonical AND e.pending = (letters.kind = 'new address')
 			AND (e.client_id = letters.client_id OR e.staff_id = letters.staff_id))
 		THEN 'The email address was changed.'
 	WHEN EXISTS (SELECT 1 FROM clients c WHERE c.id = letters.client_id AND c.portal_off_at IS NOT NULL)

@@ -13,6 +13,7 @@ const (
 	LinkJoin        Purpose = "join"         // a client makes a portal account
 	LinkJoinStaff   Purpose = "join staff"   // a new staff member chooses a password
 	LinkNewPassword Purpose = "new password" // somebody forgot theirs
+	LinkNewAddress  Purpose = "new address"  // a client confirms the address that the link was mailed to
 )
 
 // Link is a secret in a mail to a client or a staff member. Only a hash of its token is kept.

@@ -113,8 +113,8 @@ func (tx *Tx) AddStaff(m *StaffMember) (err error) {
 	if err != nil {
 		return err
 	}
-	if _, err = tx.exec("INSERT INTO email_addresses (canonical, email, mailbox, staff_id) VALUES (?, ?, ?, ?)", m.Email.canonical, m.Email.typed, m.Email.Mailbox(), m.ID); err != nil {
-		return named(err)
+	if err := tx.addEmail(m.Email, 0, m.ID, nil); err != nil {
+		return err
 	}
 	return tx.setPermissions(m.ID, m.Permissions)
 }
@@ -141,8 +141,10 @@ func (tx *Tx) setPermissions(staffID int64, permissions []Permission) error {
 
 // ChangeStaffEmail puts another address in the place of a staff member's. ErrEmailTaken when somebody else has it.
 func (tx *Tx) ChangeStaffEmail(staffID int64, e Email) error {
-	_, err := tx.exec("UPDATE email_addresses SET canonical = ?, email = ?, mailbox = ? WHERE staff_id = ? AND pending = 0", e.canonical, e.typed, e.Mailbox(), staffID)
-	return named(err)
+	if _, err := tx.exec("DELETE FROM email_addresses WHERE staff_id = ? AND pending = 0", staffID); err != nil {
+		return err
+	}
+	return tx.addEmail(e, 0, staffID, nil)
 }
 
 // SetStaffPassword keeps the hash of a staff member's new password; empty: they have none until they choose one.

@@ -150,7 +150,7 @@ func clientFields(c *fiber.Ctx) practice.ClientFields {
 func emailEffect(c db.Client, now time.Time) string {
 	switch {
 	case c.Portal.HasAccount():
-		return c.Name() + " signs in with this address. A new one signs them out; they sign in with it and the same password."
+		return c.Name() + " signs in with this address. A new one has to be confirmed by a link that we mail to it; until then this one stays. It is told, they are signed out, and queued letters don't leave."
 	case c.Portal.Open(now):
 		return "An invitation is open. A new address ends its link, and a letter that is still queued doesn't leave: invite again afterwards."
 	}
@@ -162,6 +162,8 @@ var letterWords = map[db.LetterKind]string{
 	db.LetterInvitation:  "Invitation",
 	db.LetterForms:       "Message about forms",
 	db.LetterNewPassword: "Link to a new password",
+	db.LetterNewAddress:  "Link to confirm a new address",
+	db.LetterOldAddress:  "Word of a new address",
 }
 
 type clientDetails struct {

@@ -140,7 +140,7 @@ func TestAddAndEditClient(t *testing.T) {
 	olga.post(edit, fields(again.doc.Find("[name=version]").AttrOr("value", ""), "555-0002")...).want(303)
 
 	mia := "/clients/" + s.Mia.PublicID + "/edit"
-	olga.get(mia).want(200, "signs them out")
+	olga.get(mia).want(200, "they are signed out")
 	olga.post(mia, "first_name", "Mia", "last_name", "Moreno").wantError("email", "signs in to the client portal with this address")
 }
 

@@ -41,6 +41,7 @@ var choosePasswordTitles = map[db.Purpose]string{
 	db.LinkJoin:        "Join Client Portal",
 	db.LinkJoinStaff:   "Choose your password",
 	db.LinkNewPassword: "Choose a new password",
+	db.LinkNewAddress:  "Confirm your email address",
 }
 
 func (s *Site) choosePasswordPage(c *fiber.Ctx) error {
@@ -63,12 +64,26 @@ func (s *Site) showLink(c *fiber.Ctx, link practice.Link, wrong practice.Invalid
 	if wrong != nil {
 		c.Status(fiber.StatusUnprocessableEntity)
 	}
+	if link.OwnPassword {
+		return s.show(c, "link/confirm_address", choosePasswordPage{s.shell(c, choosePasswordTitles[link.Purpose], ""), link, wrong})
+	}
 	return s.show(c, "link/choose_password", choosePasswordPage{s.shell(c, choosePasswordTitles[link.Purpose], ""), link, wrong})
 }
 
 func (s *Site) choosePassword(c *fiber.Ctx) error {
 	token := s.cookie.get(c, linkCookie)
-	session, who, err := s.Practice.ChoosePassword(c.UserContext(), token, c.FormValue("password"), s.network(c))
+	link, err := s.Practice.OpenLink(c.UserContext(), token)
+	if err != nil {
+		return err
+	}
+	use, notice := s.Practice.ChoosePassword, "password chosen"
+	if link.OwnPassword {
+		use = s.Practice.ConfirmAddress
+	}
+	if link.Purpose == db.LinkNewAddress {
+		notice = "address confirmed"
+	}
+	session, who, err := use(c.UserContext(), token, c.FormValue("password"), s.network(c))
 	var over practice.NotLive
 	if errors.As(err, &over) {
 		return s.showLink(c, over.Link, nil)
@@ -78,15 +93,11 @@ func (s *Site) choosePassword(c *fiber.Ctx) error {
 		if err != nil {
 			return err
 		}
-		link, err := s.Practice.OpenLink(c.UserContext(), token)
-		if err != nil {
-			return err
-		}
 		return s.showLink(c, link, wrong)
 	}
 	s.cookie.clear(c, linkCookie)
 	s.cookie.set(c, sessionCookie, session, 0)
-	s.notify(c, "password chosen")
+	s.notify(c, notice)
 	return s.seeOther(c, s.homeOf(who))
 }
 

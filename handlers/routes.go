@@ -39,6 +39,7 @@ func (s *Site) routes() []route {
 		{"GET", "/clients/:id", s.staff(s.openClient)},
 		{"GET", "/clients/:id/edit", s.staff(s.editClient)},
 		{"POST", "/clients/:id/edit", s.staff(s.changeClient)},
+		{"POST", "/clients/:id/new-address", s.staff(s.newAddress)},
 		{"GET", "/clients/:id/archive", s.staff(s.archivePage)},
 		{"POST", "/clients/:id/archive", s.staff(s.archiveClient)},
 		{"POST", "/clients/:id/restore", s.staff(s.restoreClient)},
@@ -105,6 +106,8 @@ func (s *Site) routes() []route {
 
 		// The client's portal
 		{"GET", "/portal", s.client(s.portal)},
+		{"GET", "/portal/address", s.client(s.addressPage)},
+		{"POST", "/portal/address", s.client(s.askForAddress)},
 		{"GET", "/portal/forms/:id", s.client(s.form)},
 		{"POST", "/portal/forms/:id", s.client(s.answerForm)},
 		{"GET", "/portal/forms/:id/thank-you", s.client(s.thankYou)},

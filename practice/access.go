@@ -67,6 +67,9 @@ func (s Staff) granted(p db.Permission) bool { return slices.Contains(s.member.P
 // Name is what the practice calls the client.
 func (c Client) Name() string { return c.record.Name() }
 
+// Email is the address that the client signs in with.
+func (c Client) Email() string { return c.record.Email.String() }
+
 // reach is whose names, contact and portal state a staff member sees.
 func (s Staff) reach() db.Reach {
 	switch s.member.Role {

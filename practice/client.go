@@ -409,10 +409,11 @@ func within(tx *db.Tx, by Staff, reach db.Reach, publicID string) (db.Client, er
 }
 
 // ChangeClient changes what is on file about a client. Who may is as for ClientToEdit. A new address ends the link of an
-// open invitation, takes queued letters back and signs the client out; the address of a portal account can't be removed.
+// open invitation, takes queued letters back and signs the client out; where it is a portal account's, it waits until it is
+// confirmed by a link of its own, and the old address is told. The address of a portal account can't be removed.
 // Invalid says what is wrong with what was typed, or with "version" that somebody else changed the record meanwhile.
 func (p *Practice) ChangeClient(ctx context.Context, by Staff, publicID string, fields ClientFields) error {
-	return p.db.Update(ctx, func(tx *db.Tx) error {
+	err := p.db.Update(ctx, func(tx *db.Tx) error {
 		client, err := within(tx, by, by.edits(), publicID)
 		if err != nil {
 			return err
@@ -433,6 +434,11 @@ func (p *Practice) ChangeClient(ctx context.Context, by Staff, publicID string, 
 		if c.Email.IsZero() && c.Portal.HasAccount() {
 			return Invalid{"email": before.Name() + " signs in to the client portal with this address: put another one here, or leave it."}
 		}
+		moves := c.Email.Canonical() != before.Email.Canonical()
+		asked := c.Email
+		if moves && c.Portal.HasAccount() {
+			c.Email = before.Email // until the new one is confirmed
+		}
 		if err := tx.ChangeClient(c.Client); err != nil {
 			return emailTaken(err)
 		}
@@ -446,13 +452,36 @@ func (p *Practice) ChangeClient(ctx context.Context, by Staff, publicID string, 
 				}
 			}
 		}
-		if c.Email.Canonical() != before.Email.Canonical() {
-			if err := cutOff(tx, c.ID, "the client's address changed"); err != nil {
+		if moves {
+			if err := p.moveAddress(tx, by, before.Client, asked); err != nil {
 				return err
 			}
 		}
+		if c.Email != asked && len(changed(before, c)) == 0 {
+			return nil
+		}
 		return tx.Audit(db.AuditEntry{StaffID: by.member.ID, Act: "changed the client", ClientID: c.ID, Detail: strings.Join(changed(before, c), ", ")})
 	})
+	if err == nil {
+		p.config.Wake()
+	}
+	return err
+}
+
+// moveAddress is what follows when a staff member gives a client another address: with a portal account it has to be confirmed
+// first.
+func (p *Practice) moveAddress(tx *db.Tx, by Staff, before db.Client, to db.Email) error {
+	if err := cutOff(tx, before.ID, "the client's address changed"); err != nil || !before.Portal.HasAccount() {
+		return err
+	}
+	o, err := tx.Organization()
+	if err != nil {
+		return err
+	}
+	if err := p.askAddress(tx, before, to, by.member.ID, time.Duration(o.InvitationDays)*24*time.Hour); err != nil {
+		return emailTaken(err)
+	}
+	return tx.Audit(db.AuditEntry{StaffID: by.member.ID, Act: "gave the client another email address, to be confirmed", ClientID: before.ID})
 }
 
 // recordField is one field of a record, in words.
@@ -515,7 +544,7 @@ func meanwhile(typed, onFile ClientRecord) string {
 
 // cutOff signs a client out, ends the links that they hold and takes their queued letters back, saying why.
 func cutOff(tx *db.Tx, clientID int64, why string) error {
-	errs := []error{tx.EndSessions(clientID, 0)}
+	errs := []error{tx.EndSessions(clientID, 0), endAddressChange(tx, clientID, why)}
 	for _, purpose := range []db.Purpose{db.LinkJoin, db.LinkNewPassword} {
 		errs = append(errs, tx.EndLinks(purpose, clientID, 0))
 	}

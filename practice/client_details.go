@@ -24,6 +24,7 @@ type ClientDetails struct {
 	Therapists   []db.StaffMember
 	Assignable   []db.StaffMember // whom an administrator may give the client to
 	Forms        []SentForm
+	NewAddress   db.AddressChange // waits to be confirmed; zero: none does
 	Letters      []db.Letter
 	History      []HistoryEntry
 
@@ -86,6 +87,9 @@ func (p *Practice) OpenClient(ctx context.Context, by Staff, publicID string, op
 			d.Notes = ""
 		}
 		if err := d.people(tx, by); err != nil {
+			return err
+		}
+		if d.NewAddress, err = tx.AddressChange(by.reach(), d.ID); err != nil && !errors.Is(err, ErrNotFound) {
 			return err
 		}
 		if err := d.forms(tx, by); err != nil {

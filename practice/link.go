@@ -37,8 +37,9 @@ const (
 
 // Link is what anybody who holds a link may know of it: nothing of whom it was sent to.
 type Link struct {
-	Purpose db.Purpose
-	State   LinkState
+	Purpose     db.Purpose
+	State       LinkState
+	OwnPassword bool // it asks for the password that its owner has, not for a new one
 }
 
 // NotLive is the error of choosing a password with a link that isn't live.
@@ -79,7 +80,14 @@ func openLink(tx *db.Tx, token string) (h heldLink, err error) {
 		h.owner.client.record, err = tx.ClientByID(db.Oneself(h.record.ClientID), h.record.ClientID)
 		joined, shut = h.owner.client.record.Portal.HasAccount(), h.owner.client.record.Portal.Shut()
 	}
-	resets := h.Purpose == db.LinkNewPassword
+	resets := h.Purpose == db.LinkNewPassword || h.Purpose == db.LinkNewAddress
+	if h.Purpose == db.LinkNewAddress {
+		change, err := tx.AddressChange(db.Oneself(h.record.ClientID), h.record.ClientID)
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return h, err
+		}
+		h.OwnPassword = err == nil && change.AskedBy == 0
+	}
 	switch {
 	case shut:
 		h.State = LinkEnded
@@ -99,17 +107,14 @@ func openLink(tx *db.Tx, token string) (h heldLink, err error) {
 // just typed; it returns the session cookie's value. Whoever holds the token may, from a network without too many bad ones.
 // It returns Invalid for "password", and NotLive when the link can't be used, or was meanwhile.
 func (p *Practice) ChoosePassword(ctx context.Context, token, password, network string) (session string, who Actor, err error) {
-	place := "bad link " + network
-	var h heldLink
+	h, err := p.heldLink(ctx, token, network)
+	if err == nil && h.OwnPassword {
+		err = NotLive{h.Link}
+	}
+	if err != nil {
+		return "", Actor{}, err
+	}
 	err = p.db.View(ctx, func(tx *db.Tx) error {
-		if n, _, err := tx.Attempts(place, tx.Now().Add(-badLinksWindow)); err != nil {
-			return err
-		} else if n >= badLinks {
-			return Invalid{"password": "Too many links that don't work came from your network. Wait 15 minutes and try again."}
-		}
-		if h, err = openLink(tx, token); err != nil || h.State != LinkLive {
-			return err
-		}
 		o, err := tx.Organization()
 		if err != nil {
 			return err
@@ -122,13 +127,6 @@ func (p *Practice) ChoosePassword(ctx context.Context, token, password, network 
 	if err != nil {
 		return "", Actor{}, err
 	}
-	if h.State == LinkUnknown {
-		err = p.db.Update(ctx, func(tx *db.Tx) error { return tx.AddAttempt(place) })
-		return "", Actor{}, errors.Join(err, NotLive{h.Link})
-	}
-	if h.State != LinkLive {
-		return "", Actor{}, NotLive{h.Link}
-	}
 	hash := p.hash(password) // outside the transaction, for it takes long
 	err = p.db.Update(ctx, func(tx *db.Tx) error {
 		if h, err = openLink(tx, token); err != nil {
@@ -137,7 +135,7 @@ func (p *Practice) ChoosePassword(ctx context.Context, token, password, network 
 		if h.State != LinkLive {
 			return NotLive{h.Link}
 		}
-		if err := tx.UseLink(h.record.ID); err != nil {
+		if err := useLink(tx, h); err != nil {
 			return err
 		}
 		session, err = setPassword(tx, h.owner, hash, passwordActs[h.Purpose])
@@ -149,10 +147,51 @@ func (p *Practice) ChoosePassword(ctx context.Context, token, password, network 
 	return session, h.owner, nil
 }
 
+// heldLink opens a link that somebody brought to use it: NotLive when it isn't, Invalid for a network with too many bad ones.
+func (p *Practice) heldLink(ctx context.Context, token, network string) (h heldLink, err error) {
+	place := "bad link " + network
+	err = p.db.View(ctx, func(tx *db.Tx) error {
+		if n, _, err := tx.Attempts(place, tx.Now().Add(-badLinksWindow)); err != nil {
+			return err
+		} else if n >= badLinks {
+			return Invalid{"password": "Too many links that don't work came from your network. Wait 15 minutes and try again."}
+		}
+		h, err = openLink(tx, token)
+		return err
+	})
+	if err != nil || h.State == LinkLive {
+		return h, err
+	}
+	if h.State == LinkUnknown {
+		if err := p.db.Update(ctx, func(tx *db.Tx) error { return tx.AddAttempt(place) }); err != nil {
+			return h, err
+		}
+	}
+	return h, NotLive{h.Link}
+}
+
+// useLink spends a link; that of a new address puts it in the place of the old one.
+func useLink(tx *db.Tx, h heldLink) error {
+	if err := tx.UseLink(h.record.ID); err != nil {
+		return err
+	}
+	if h.Purpose != db.LinkNewAddress {
+		return nil
+	}
+	if err := tx.ConfirmAddress(h.owner.client.record); errors.Is(err, ErrNotFound) {
+		h.State = LinkEnded
+		return NotLive{h.Link}
+	} else if err != nil {
+		return err
+	}
+	return nil
+}
+
 var passwordActs = map[db.Purpose]string{
 	db.LinkJoin:        "joined the client portal",
 	db.LinkJoinStaff:   "chose a password",
 	db.LinkNewPassword: "chose a new password",
+	db.LinkNewAddress:  "confirmed the new email address",
 }
 
 // setPassword keeps a person's new password, signs them out wherever they were signed in, and in here.
@@ -180,7 +219,7 @@ func setPassword(tx *db.Tx, who Actor, hash, act string) (session string, err er
 func (p *Practice) RenewLink(ctx context.Context, token, network string) error {
 	return p.ask(ctx, network, func(tx *db.Tx) (Actor, error) {
 		h, err := openLink(tx, token)
-		if h.State == LinkUnknown {
+		if h.State == LinkUnknown || h.Purpose == db.LinkNewAddress { // the owner of an address that isn't confirmed is nobody yet
 			return Actor{}, err
 		}
 		return h.owner, err

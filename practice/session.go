@@ -179,6 +179,6 @@ func (p *Practice) NoteRefusal(ctx context.Context, who Actor, asked string) err
 func (p *Practice) Sweep(ctx context.Context) error {
 	return p.db.Update(ctx, func(tx *db.Tx) error {
 		return errors.Join(tx.SweepSessions(tx.Now().Add(-idleLimit), tx.Now().Add(-absoluteLimit)), tx.SweepAttempts(tx.Now().Add(-askWindow)),
-			tx.SweepImports(tx.Now().Add(-importLife)), tx.SweepTouches())
+			tx.SweepImports(tx.Now().Add(-importLife)), tx.SweepTouches(), tx.SweepAddressChanges())
 	})
 }

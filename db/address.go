@@ -1,0 +1,92 @@
+package db
+
+import (
+	"errors"
+	"time"
+)
+
+// AddressChange is a new address that waits to be confirmed by the link mailed to it. Until then the client signs in with
+// the old one, and nobody else can have the new one.
+type AddressChange struct {
+	ClientID int64
+	Email    Email
+	AskedBy  int64 // the staff member; 0: the client
+	AskedAt  time.Time
+	EndsAt   time.Time
+}
+
+// AddressChange finds the address that a client within reach has not confirmed yet; ErrNotFound when there is none.
+func (tx *Tx) AddressChange(reach Reach, clientID int64) (a AddressChange, err error) {
+	err = tx.row("SELECT client_id, email, canonical, asked_by, asked_at, ends_at FROM email_addresses WHERE client_id = ? AND pending = 1 AND ends_at > ? AND "+
+		reach.holds("client_id"), clientID, ms(tx.now)).
+		Scan(&a.ClientID, &a.Email.typed, &a.Email.canonical, idScan{&a.AskedBy}, timeScan{&a.AskedAt}, timeScan{&a.EndsAt})
+	return a, named(err)
+}
+
+// AskAddressChange keeps an address until it is confirmed, in place of one that the client asked for before. ErrEmailTaken
+// when anybody has it or waits for it; then nothing changes.
+func (tx *Tx) AskAddressChange(a AddressChange) error {
+	var before AddressChange
+	before, err := tx.AddressChange(Everybody(), a.ClientID)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return err
+	}
+	if err := tx.EndAddressChange(a.ClientID); err != nil {
+		return err
+	}
+	err = tx.addEmail(a.Email, a.ClientID, 0, &a)
+	if errors.Is(err, ErrEmailTaken) && before.ClientID != 0 {
+		if err := tx.addEmail(before.Email, before.ClientID, 0, &before); err != nil {
+			return err
+		}
+	}
+	return err
+}
+
+// EndAddressChange frees the address that a client has not confirmed, if there is one.
+func (tx *Tx) EndAddressChange(clientID int64) error {
+	_, err := tx.exec("DELETE FROM email_addresses WHERE client_id = ? AND pending = 1", clientID)
+	return err
+}
+
+// ConfirmAddress puts the address that a client confirmed in the place of the old one. ErrNotFound when none waits any more.
+func (tx *Tx) ConfirmAddress(c Client) error {
+	change, err := tx.AddressChange(Oneself(c.ID), c.ID)
+	if err != nil {
+		return err
+	}
+	c.Email = change.Email
+	return errors.Join(tx.EndAddressChange(c.ID), tx.ChangeClient(c))
+}
+
+// SweepAddressChanges frees the addresses that nobody confirmed in time.
+func (tx *Tx) SweepAddressChanges() error {
+	_, err := tx.exec("DELETE FROM email_addresses WHERE pending = 1 AND ends_at <= ?", ms(tx.now))
+	return err
+}
+
+// addEmail is the one way for an address into the table: a client's or a staff member's, or (change) one that waits to be
+// confirmed. An address that nobody confirmed in time stands in nobody's way.
+func (tx *Tx) addEmail(e Email, clientID, staffID int64, change *AddressChange) error {
+	insert := func() error {
+		var asked AddressChange
+		if change != nil {
+			asked = *change
+		}
+		_, err := tx.exec("INSERT INTO email_addresses (canonical, email, mailbox, client_id, staff_id, pending, asked_by, asked_at, ends_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+			e.canonical, e.typed, e.Mailbox(), orNull(clientID), orNull(staffID), change != nil, orNull(asked.AskedBy), ms(asked.AskedAt), ms(asked.EndsAt))
+		return named(err)
+	}
+	err := insert()
+	if !errors.Is(err, ErrEmailTaken) {
+		return err
+	}
+	freed, sweepErr := tx.exec("DELETE FROM email_addresses WHERE canonical = ? AND pending = 1 AND ends_at <= ?", e.canonical, ms(tx.now))
+	if sweepErr != nil {
+		return sweepErr
+	}
+	if freed == 0 {
+		return err
+	}
+	return insert()
+}

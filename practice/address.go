@@ -1,0 +1,223 @@
+package practice
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"anteroom/db"
+	"anteroom/mail"
+)
+
+// askedAddressLife is how long an address that a client asked for waits to be confirmed. One that staff put on file waits as
+// long as an invitation's link.
+const askedAddressLife = 24 * time.Hour
+
+// asksForAddress is how many addresses a client may ask for in an hour.
+const asksForAddress = 3
+
+var (
+	newAddressMessage = accountMessage{mail.Parse("{practice_name}: confirm your email address", `Hello,
+
+this address was given to {practice_name} as the new one for your account. Confirm it, and you sign in with it from then on.
+
+{portal_link}
+
+The link works until {link_expires_on}. If you don't know what this is about, there is nothing to do: nothing changes.`), "Confirm this address"}
+
+	addressAskedMessage = accountMessage{mail.Parse("{practice_name}: another email address for your account", `Hello,
+
+another email address was given for your account at {practice_name}. Until it is confirmed, you sign in with this one.
+
+If this wasn't you, or you don't expect it, please call us.`), ""}
+)
+
+// askAddress keeps an address until it is confirmed, and queues the letters: a link to the new address, and word to the old.
+func (p *Practice) askAddress(tx *db.Tx, c db.Client, to db.Email, askedBy int64, life time.Duration) error {
+	change := db.AddressChange{ClientID: c.ID, Email: to, AskedBy: askedBy, AskedAt: tx.Now(), EndsAt: tx.Now().Add(life)}
+	if err := tx.AskAddressChange(change); err != nil {
+		return err
+	}
+	if err := p.sendAddressLink(tx, c, change); err != nil {
+		return err
+	}
+	o, err := tx.Organization()
+	if err != nil {
+		return err
+	}
+	letter, err := p.writeAccountLetter(o, addressAskedMessage, Actor{client: Client{c}}.address(), tx.Now(), 0)
+	if err != nil {
+		return err
+	}
+	return p.queue(tx, letter, db.Letter{Kind: db.LetterOldAddress, ClientID: c.ID})
+}
+
+// sendAddressLink queues the letter with which a new address is confirmed, and ends an earlier link.
+func (p *Practice) sendAddressLink(tx *db.Tx, c db.Client, change db.AddressChange) error {
+	if err := tx.CancelLetters(c.ID, db.LetterNewAddress, "a newer link was sent"); err != nil {
+		return err
+	}
+	c.Email = change.Email
+	return p.sendAccountLetter(tx, newAddressMessage, Actor{client: Client{c}}, db.LinkNewAddress, change.EndsAt.Sub(tx.Now()),
+		db.Letter{Kind: db.LetterNewAddress, ClientID: c.ID})
+}
+
+// AskForAddress begins the change of a client's own address: a link goes to the new one, and word to the old. They give their
+// password; Invalid says when it is wrong, or given wrongly too often, or when the text is no address. Whether the address
+// can be used is not told: the outcome is the same.
+func (p *Practice) AskForAddress(ctx context.Context, by Client, address, password, network string) error {
+	email, err := db.ParseEmail(address)
+	switch {
+	case err != nil:
+		return Invalid{"email": notAnAddress}
+	case email.Canonical() == by.record.Email.Canonical():
+		return Invalid{"email": "You sign in with this address already."}
+	}
+	if err := p.provePassword(ctx, by, password, network); err != nil {
+		return err
+	}
+	sent := false
+	err = p.db.Update(ctx, func(tx *db.Tx) error {
+		c, err := tx.ClientByID(by.reach(), by.record.ID)
+		if err != nil {
+			return err
+		}
+		asked := "asked for another address " + c.PublicID
+		if n, _, err := tx.Attempts(asked, tx.Now().Add(-askWindow)); err != nil {
+			return err
+		} else if n >= asksForAddress {
+			return Invalid{"email": "You asked for a few addresses already. Wait an hour, or call us."}
+		}
+		if err := tx.AddAttempt(asked); err != nil {
+			return err
+		}
+		err = p.askAddress(tx, c, email, 0, askedAddressLife)
+		if sent = err == nil; err != nil && !errors.Is(err, db.ErrEmailTaken) {
+			return err
+		}
+		return tx.Audit(db.AuditEntry{ByClient: c.ID, ClientID: c.ID, Act: "asked for another email address"})
+	})
+	if err == nil && sent {
+		p.config.Wake()
+	}
+	return err
+}
+
+// provePassword has a client give their own password; Invalid when it isn't, and after too many wrong ones.
+func (p *Practice) provePassword(ctx context.Context, by Client, password, network string) error {
+	account, place := "account "+by.record.Email.Canonical(), "network "+network
+	var hash string
+	err := p.db.Update(ctx, func(tx *db.Tx) (err error) {
+		if err := guessesLeft(tx, account, place); err != nil {
+			return err
+		}
+		if err := errors.Join(tx.AddAttempt(account), tx.AddAttempt(place)); err != nil {
+			return err
+		}
+		hash, err = tx.PortalPassword(by.record.ID)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	ok := p.matches(hash, password)
+	err = p.db.Update(ctx, func(tx *db.Tx) error {
+		if !ok {
+			return tx.Audit(db.AuditEntry{ByClient: by.record.ID, Act: "gave a wrong password"})
+		}
+		return errors.Join(tx.ClearAttempts(account), tx.TakeBackAttempt(place))
+	})
+	if err == nil && !ok {
+		return Invalid{"password": "That isn't your password."}
+	}
+	return err
+}
+
+// ConfirmAddress spends the link to an address that a client asked for, with their password: from then on they sign in with
+// it. Other sessions end, and one is opened here; it returns the session cookie's value. Whoever holds the token may. It
+// returns Invalid for "password", and NotLive when the link can't be used.
+func (p *Practice) ConfirmAddress(ctx context.Context, token, password, network string) (session string, who Actor, err error) {
+	h, err := p.heldLink(ctx, token, network)
+	if err != nil {
+		return "", Actor{}, err
+	}
+	if h.Purpose != db.LinkNewAddress || !h.OwnPassword {
+		return "", Actor{}, NotLive{h.Link}
+	}
+	if err := p.provePassword(ctx, h.owner.client, password, network); err != nil {
+		return "", Actor{}, err
+	}
+	err = p.db.Update(ctx, func(tx *db.Tx) error {
+		if h, err = openLink(tx, token); err != nil {
+			return err
+		}
+		if h.State != LinkLive {
+			return NotLive{h.Link}
+		}
+		if err := useLink(tx, h); err != nil {
+			return err
+		}
+		id := h.owner.client.record.ID
+		if err := tx.EndSessions(id, 0); err != nil {
+			return err
+		}
+		if session, err = tx.AddSession(id, 0); err != nil {
+			return err
+		}
+		return tx.Audit(db.AuditEntry{ByClient: id, ClientID: id, Act: passwordActs[db.LinkNewAddress]})
+	})
+	return session, h.owner, err
+}
+
+// addressChangeOf returns a client whose record a staff member may change, and the address that waits to be confirmed.
+// ErrNotFound and ErrNotAllowed as for ClientToEdit; db.ErrClosed when none waits any more.
+func addressChangeOf(tx *db.Tx, by Staff, publicID string) (c db.Client, change db.AddressChange, err error) {
+	if c, err = within(tx, by, by.edits(), publicID); err != nil {
+		return c, change, err
+	}
+	if change, err = tx.AddressChange(by.edits(), c.ID); errors.Is(err, ErrNotFound) {
+		err = db.ErrClosed
+	}
+	return c, change, err
+}
+
+// ResendAddressLink sends the link to a new address again, and ends the one before. Who may is as for ClientToEdit.
+// db.ErrClosed when no address waits any more, and Invalid for "address" within five minutes of the last letter.
+func (p *Practice) ResendAddressLink(ctx context.Context, by Staff, publicID string) error {
+	err := p.db.Update(ctx, func(tx *db.Tx) error {
+		c, change, err := addressChangeOf(tx, by, publicID)
+		if err != nil {
+			return err
+		}
+		if last, err := tx.LastLetter(c.ID, db.LetterNewAddress); err != nil {
+			return err
+		} else if tx.Now().Sub(last) < resendAfter {
+			return Invalid{"address": "A link was sent less than five minutes ago. Give it time to arrive."}
+		}
+		if err := p.sendAddressLink(tx, c, change); err != nil {
+			return err
+		}
+		return tx.Audit(db.AuditEntry{StaffID: by.member.ID, Act: "sent the link to confirm the new address again", ClientID: c.ID})
+	})
+	if err == nil {
+		p.config.Wake()
+	}
+	return err
+}
+
+// WithdrawAddress gives up an address that was not confirmed yet: its link ends, and its letter, if it is still queued,
+// doesn't leave. Who may is as for ClientToEdit; db.ErrClosed when no address waits any more.
+func (p *Practice) WithdrawAddress(ctx context.Context, by Staff, publicID string) error {
+	return p.db.Update(ctx, func(tx *db.Tx) error {
+		c, _, err := addressChangeOf(tx, by, publicID)
+		if err != nil {
+			return err
+		}
+		return errors.Join(endAddressChange(tx, c.ID, "the new address was withdrawn"),
+			tx.Audit(db.AuditEntry{StaffID: by.member.ID, Act: "withdrew the new address", ClientID: c.ID}))
+	})
+}
+
+func endAddressChange(tx *db.Tx, clientID int64, why string) error {
+	return errors.Join(tx.EndAddressChange(clientID), tx.EndLinks(db.LinkNewAddress, clientID, 0), tx.CancelLetters(clientID, db.LetterNewAddress, why))
+}
