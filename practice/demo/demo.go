@@ -154,8 +154,13 @@ func (d *Practice) addClients(ctx context.Context) error {
 	}
 	for i := range people {
 		c := &people[i]
-		id, err := d.AddClient(ctx, d.olga.Staff, practice.ClientFields{FirstName: c.first, LastName: c.last, PreferredName: c.preferred,
-			DateOfBirth: c.born, Phone: fmt.Sprintf("555-01%02d", i), Email: c.address})
+		fields := besides[c.address]
+		fields.FirstName, fields.LastName, fields.PreferredName = c.first, c.last, c.preferred
+		fields.DateOfBirth, fields.Phone, fields.Email = c.born, fmt.Sprintf("555-01%02d", i), c.address
+		id, err := d.AddClient(ctx, d.olga.Staff, fields)
+		if err == nil && c.address == formerClient {
+			err = d.ArchiveClient(ctx, d.olga.Staff, id)
+		}
 		if err != nil {
 			return fmt.Errorf("%s %s: %w", c.first, c.last, err)
 		}

@@ -1,5 +1,28 @@
 package demo
 
+import "anteroom/practice"
+
+// besides is what else is on file about some of the people.
+var besides = map[string]practice.ClientFields{
+	"majo.aguilar@mail.example":  {Pronouns: "she/her", Language: "es", Tags: "Adults, Evening"},
+	"ben.bell@mail.example":      {Tags: "Adults"},
+	"rosa.castillo@mail.example": {Language: "es", Tags: "Adults", Notes: "Prefers a call before noon."},
+	"wei.chen@mail.example":      {Pronouns: "he/him", Language: "zh", Tags: "Adults, Evening"},
+	"ingrid.dahl@mail.example":   {Tags: "Couples"},
+	"cormac.doyle@mail.example":  {Tags: "Couples, Evening"},
+	"lucia.garcia@mail.example":  {Language: "es", Tags: "Adults"},
+	"aiko.ito@mail.example":      {Pronouns: "they/them", Tags: "Students"},
+	"amara.jallow@mail.example":  {Tags: "Students"},
+	"lea.laurent@mail.example":   {Language: "fr", Tags: "Students"},
+	"mia.moreno@mail.example":    {Pronouns: "she/her", Tags: "Adults"},
+	"minji.park@mail.example":    {Language: "ko", Tags: "Evening"},
+	"luka.petrovic@mail.example": {NoEmail: true, Notes: "Said on the phone: no mail, please call instead."},
+	"theo.junior@mail.example":   {Guardian: "Carla Abara", Tags: "Children"},
+}
+
+// formerClient is somebody whose record is archived.
+const formerClient = "walter.zimmer@mail.example"
+
 // people are the invented clients, in the order in which things happen to them: the first four never followed their
 // invitation, fourteen joined, eight were invited lately; then come those who can't be reached and those who wait.
 var people = []person{
@@ -61,7 +84,9 @@ var people = []person{
 	{"Nina", "Vasquez", "", "1997-02-28", "nina.vasquez@mail.example", "Tess"},
 	{"Jasper", "Visser", "", "1981-10-02", "jasper.visser@mail.example", "Tom"},
 	{"Maya", "Weiss", "", "1994-12-06", "maya.weiss@mail.example", "Tess"},
+	{"Theo", "Abara", "", "2014-06-12", "theo.junior@mail.example", "Tess"},
 	{"Eleni", "Xenakis", "", "1986-05-27", "eleni.xenakis@mail.example", "Tom"},
 	{"Selin", "Yılmaz", "", "1993-08-31", "selin.yilmaz@mail.example", "Tess"},
 	{"Zofia", "Zielińska", "", "1978-01-12", "zofia.zielinska@mail.example", "Tom"},
+	{"Walter", "Zimmer", "", "1959-04-08", formerClient, "Tom"},
 }
