@@ -557,12 +557,14 @@ func echo(on bool) bool {
 
 // importFile imports a list of clients. It ends with an error when a row has a problem, unless the good rows were enough.
 func importFile(ctx context.Context, args []string) error {
-	var dry, goodOnly bool
+	var dry, goodOnly, update, addUnsure bool
 	var dates string
 	c, rest, err := configure("import", "import [options] FILE.csv", "Import a list of clients: all rows, or none when one has a problem. Rows already here are left alone.\n"+
 		"Options come before the file.", args, []option{
 		{"dry-run", "tell what would happen, and change nothing", &dry},
 		{"good-rows-only", "import the rows without a problem, though others have one", &goodOnly},
+		{"update", "update clients who are here already with what the file says of them; otherwise they are left alone", &update},
+		{"add-unsure", "add rows of the same name as somebody who is here, where nothing tells them apart; otherwise they are left out", &addUnsure},
 		{"dates", "how dates are written: month (5/17/1990) or day (17/5/1990) first; guessed unless given", &dates},
 	}, "addr", "url", "smtp-url", "smtp-from", "proxy-header")
 	if err != nil {
@@ -583,7 +585,7 @@ func importFile(ctx context.Context, args []string) error {
 		return err
 	}
 	defer database.Close()
-	found, err := practice.New(database, practice.Config{}).ImportFile(ctx, data, practice.ImportChoices{Dates: dates}, dry, goodOnly)
+	found, err := practice.New(database, practice.Config{}).ImportFile(ctx, data, practice.ImportChoices{Dates: dates, Update: update, Unsure: addUnsure}, dry, goodOnly)
 	printImport(found)
 	if wrong, ok := err.(practice.Invalid); ok {
 		return errors.New(cmp.Or(wrong["file"], wrong["import"]))
@@ -615,7 +617,7 @@ func printImport(found practice.Import) {
 			fmt.Printf("line %d, %s: %s. %s\n", r.Line, cmp.Or(r.Name, "(no name)"), r.Verdict, strings.Join(r.Notes, " "))
 		}
 	}
-	for _, v := range []practice.ImportVerdict{practice.ImportAdd, practice.ImportHere, practice.ImportProblem} {
+	for _, v := range []practice.ImportVerdict{practice.ImportAdd, practice.ImportUpdate, practice.ImportHere, practice.ImportProblem} {
 		fmt.Printf("%d %s\n", found.Count[v], v)
 	}
 }

@@ -64,6 +64,7 @@ var importGroups = []importGroup{
 	{"all", "All rows", func(practice.ImportRow) bool { return true }},
 	{"problem", "With a problem", func(r practice.ImportRow) bool { return r.Verdict == practice.ImportProblem }},
 	{"noted", "Added, with a note", func(r practice.ImportRow) bool { return r.Verdict == practice.ImportAdd && len(r.Notes) > 0 }},
+	{"update", "Updated", func(r practice.ImportRow) bool { return r.Verdict == practice.ImportUpdate }},
 	{"add", "Added", func(r practice.ImportRow) bool { return r.Verdict == practice.ImportAdd }},
 	{"here", "Already here", func(r practice.ImportRow) bool { return r.Verdict == practice.ImportHere }},
 }
@@ -79,7 +80,8 @@ type importCheck struct {
 	Shell
 	practice.Import
 	Choices practice.ImportChoices
-	Fields  any // what a column can hold
+	Query   string // the choices in an address
+	Fields  any    // what a column can hold
 	Kinds   []importKind
 	Shown   []importRow
 	Pages   Pages
@@ -101,6 +103,8 @@ func importRows(rows []practice.ImportRow) []importRow {
 			written[i].Slug = "bad"
 		case r.Verdict == practice.ImportHere:
 			written[i].Slug = "plain"
+		case r.Verdict == practice.ImportUpdate:
+			written[i].Slug = "info"
 		case len(r.Notes) > 0:
 			written[i].Slug = "warn"
 		}
@@ -110,7 +114,7 @@ func importRows(rows []practice.ImportRow) []importRow {
 
 func (s *Site) checkImport(c *fiber.Ctx, by practice.Administrator) error {
 	query := c.Context().QueryArgs()
-	choices := importChoices(query.PeekMulti("column"), c.Query("dates"))
+	choices := importChoices(query.PeekMulti("column"), addressed(c))
 	i, err := s.Practice.CheckImport(c.UserContext(), by, c.Params("id"), choices)
 	if err != nil {
 		return err
@@ -118,12 +122,49 @@ func (s *Site) checkImport(c *fiber.Ctx, by practice.Administrator) error {
 	return s.showImport(c, i, choices, "")
 }
 
-func importChoices(columns [][]byte, dates string) practice.ImportChoices {
-	choices := practice.ImportChoices{Dates: dates}
+func importChoices(columns [][]byte, value func(string) string) practice.ImportChoices {
+	choices := practice.ImportChoices{Dates: value("dates"), Update: value("known") == "update", Unsure: value("unsure") == "add"}
 	for _, column := range columns {
 		choices.Columns = append(choices.Columns, practice.ImportField(column))
 	}
 	return choices
+}
+
+// choiceValues are what importChoices reads.
+func choiceValues(choices practice.ImportChoices) url.Values {
+	query := url.Values{}
+	for _, column := range choices.Columns {
+		query.Add("column", string(column))
+	}
+	if choices.Dates != "" {
+		query.Set("dates", choices.Dates)
+	}
+	if choices.Update {
+		query.Set("known", "update")
+	}
+	if choices.Unsure {
+		query.Set("unsure", "add")
+	}
+	return query
+}
+
+// importVerdicts is what happens to each row, and importProblems the rows with a problem alone, as CSV.
+func (s *Site) importVerdicts(c *fiber.Ctx, by practice.Administrator) error {
+	return s.importCSV(c, by, "verdicts", practice.Import.WriteVerdicts)
+}
+
+func (s *Site) importProblems(c *fiber.Ctx, by practice.Administrator) error {
+	return s.importCSV(c, by, "problems", practice.Import.WriteProblems)
+}
+
+func (s *Site) importCSV(c *fiber.Ctx, by practice.Administrator, name string, write func(practice.Import, io.Writer) error) error {
+	i, err := s.Practice.CheckImport(c.UserContext(), by, c.Params("id"), importChoices(c.Context().QueryArgs().PeekMulti("column"), addressed(c)))
+	if err != nil {
+		return err
+	}
+	c.Set(fiber.HeaderContentType, "text/csv; charset=utf-8")
+	c.Set(fiber.HeaderContentDisposition, `attachment; filename="import-`+name+`.csv"`)
+	return write(i, c.Response().BodyWriter())
 }
 
 func (s *Site) showImport(c *fiber.Ctx, i practice.Import, choices practice.ImportChoices, refused string) error {
@@ -135,14 +176,10 @@ func (s *Site) showImport(c *fiber.Ctx, i practice.Import, choices practice.Impo
 			kind = "problem"
 		}
 	}
+	page.Query = choiceValues(choices).Encode()
 	address := func(kind string, number int) string {
-		query := url.Values{"show": {kind}}
-		for _, column := range choices.Columns {
-			query.Add("column", string(column))
-		}
-		if choices.Dates != "" {
-			query.Set("dates", choices.Dates)
-		}
+		query := choiceValues(choices)
+		query.Set("show", kind)
 		if number > 1 {
 			query.Set("page", strconv.Itoa(number))
 		}
@@ -178,7 +215,7 @@ func (s *Site) applyImport(c *fiber.Ctx, by practice.Administrator) error {
 		s.notify(c, "import discarded")
 		return s.seeOther(c, importPath)
 	}
-	choices := importChoices(c.Request().PostArgs().PeekMulti("column"), c.FormValue("dates"))
+	choices := importChoices(c.Request().PostArgs().PeekMulti("column"), typed(c))
 	i, err := s.Practice.ApplyImport(c.UserContext(), by, c.Params("id"), choices, do == "good")
 	if err != nil {
 		wrong, err := invalid(err)
@@ -188,8 +225,10 @@ func (s *Site) applyImport(c *fiber.Ctx, by practice.Administrator) error {
 		c.Status(fiber.StatusUnprocessableEntity)
 		return s.showImport(c, i, choices, wrong["import"])
 	}
-	switch n := i.Added(); n {
-	case 1:
+	switch n := i.Added(); {
+	case i.Updated() > 0:
+		s.notify(c, "clients imported and updated", n, i.Updated())
+	case n == 1:
 		s.notify(c, "client imported")
 	default:
 		s.notify(c, "clients imported", n)

@@ -65,7 +65,7 @@ func TestImportPages(t *testing.T) {
 	}
 	// The column that wasn't guessed is named by hand; the choice stays in the address.
 	query := url.Values{"column": {"first_name", "last_name", "date_of_birth", "email"}, "dates": {"day"}}
-	page = olga.get(path+"?"+query.Encode()).want(200, "1 client will be added", "1 row has a problem", "Abbott, Ann has this address already", "mend them in the file")
+	page = olga.get(path+"?"+query.Encode()).want(200, "1 client will be added", "1 row has a problem", "Abbott, Ann has this address already", "keep the others as a file")
 	if got := page.doc.Find(`form[method=post] input[name=column]`).Map(func(_ int, i *goquery.Selection) string { return i.AttrOr("value", "") }); strings.Join(got, " ") != "first_name last_name date_of_birth email" {
 		t.Errorf("the form forgets the columns: %q", got)
 	}

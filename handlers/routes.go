@@ -102,6 +102,8 @@ func (s *Site) routes() []route {
 		{"GET", importPath, s.administrator(s.importPage)},
 		{"POST", importPath, s.administrator(s.keepImport)},
 		{"GET", importPath + "/:id", s.administrator(s.checkImport)},
+		{"GET", importPath + "/:id/verdicts.csv", s.administrator(s.importVerdicts)},
+		{"GET", importPath + "/:id/problems.csv", s.administrator(s.importProblems)},
 		{"POST", importPath + "/:id", s.administrator(s.applyImport)},
 
 		// The client's portal

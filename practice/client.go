@@ -9,6 +9,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -16,6 +17,7 @@ import (
 	"anteroom/db"
 
 	"golang.org/x/text/language"
+	"golang.org/x/text/language/display"
 	"golang.org/x/text/unicode/norm"
 )
 
@@ -259,21 +261,44 @@ func (f ClientFields) into(r *ClientRecord, now time.Time) Invalid {
 		r.NoEmailAt = now
 	}
 	r.Language = ""
-	if strings.TrimSpace(f.Language) != "" {
-		tag, err := language.Parse(strings.TrimSpace(f.Language))
-		if err != nil {
+	if typed := oneLine(f.Language); typed != "" {
+		var ok bool
+		if r.Language, ok = parseLanguage(typed); !ok {
 			wrong["language"] = "Choose a language from the list."
 		}
-		r.Language = tag.String()
 	}
 	var fault string
 	if r.Tags, fault = splitTags(f.Tags); fault != "" {
 		wrong["tags"] = fault
 	}
-	if r.Notes = strings.TrimSpace(strings.ReplaceAll(f.Notes, "\r\n", "\n")); utf8.RuneCountInString(r.Notes) > maxNotes {
+	if r.Notes = trimNotes(f.Notes); utf8.RuneCountInString(r.Notes) > maxNotes {
 		wrong["notes"] = "Shorten the notes to 4,000 characters."
 	}
 	return wrong
+}
+
+// trimNotes is a typed text of several lines.
+func trimNotes(text string) string { return strings.TrimSpace(strings.ReplaceAll(text, "\r\n", "\n")) }
+
+// languageNames finds a language by its English name, and by its own.
+var languageNames = sync.OnceValue(func() map[string]string {
+	names := map[string]string{}
+	for _, tag := range display.Supported.Tags() {
+		if base, _, region := tag.Raw(); region.String() == "ZZ" && tag == language.Make(base.String()) {
+			names[db.SearchFold(display.English.Languages().Name(tag))] = tag.String()
+			names[db.SearchFold(display.Self.Name(tag))] = tag.String()
+		}
+	}
+	return names
+})
+
+// parseLanguage reads a language's tag (BCP 47), or its name in English or its own.
+func parseLanguage(text string) (tag string, ok bool) {
+	if tag, ok = languageNames()[db.SearchFold(text)]; ok {
+		return tag, true
+	}
+	parsed, err := language.Parse(text)
+	return parsed.String(), err == nil
 }
 
 // splitTags parts a text at its commas and semicolons. Tags that would be searched alike are one; they come in order.
@@ -445,12 +470,8 @@ func (p *Practice) ChangeClient(ctx context.Context, by Staff, publicID string, 
 		if err := c.save(tx); err != nil {
 			return err
 		}
-		if !c.NoEmailAt.IsZero() && before.NoEmailAt.IsZero() {
-			for _, kind := range []db.LetterKind{db.LetterInvitation, db.LetterForms} {
-				if err := tx.CancelLetters(c.ID, kind, "the client may not be emailed"); err != nil {
-					return err
-				}
-			}
+		if err := heedNoEmail(tx, before, c); err != nil {
+			return err
 		}
 		if moves {
 			if err := p.moveAddress(tx, by, before.Client, asked); err != nil {
@@ -466,6 +487,15 @@ func (p *Practice) ChangeClient(ctx context.Context, by Staff, publicID string, 
 		p.config.Wake()
 	}
 	return err
+}
+
+// heedNoEmail takes the queued letters of a client back once somebody says that we may not email them.
+func heedNoEmail(tx *db.Tx, before, after ClientRecord) error {
+	if after.NoEmailAt.IsZero() || !before.NoEmailAt.IsZero() {
+		return nil
+	}
+	const why = "the client may not be emailed"
+	return errors.Join(tx.CancelLetters(after.ID, db.LetterInvitation, why), tx.CancelLetters(after.ID, db.LetterForms, why))
 }
 
 // moveAddress is what follows when a staff member gives a client another address: with a portal account it has to be confirmed

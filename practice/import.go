@@ -2,11 +2,13 @@ package practice
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"anteroom/db"
@@ -19,6 +21,8 @@ const importLife = 24 * time.Hour
 type ImportChoices struct {
 	Columns []ImportField // what each column holds; nil: as guessed by their names
 	Dates   string        // how dates are written: "month" or "day" first; empty: as guessed
+	Update  bool          // clients who are here already get what the file says of them; otherwise they stay as they are
+	Unsure  bool          // rows that may be about somebody who is here, though nothing tells, are added; otherwise they are left out
 }
 
 // ImportColumn is one column of the file.
@@ -33,6 +37,7 @@ type ImportVerdict string
 
 const (
 	ImportAdd     ImportVerdict = "will be added"
+	ImportUpdate  ImportVerdict = "will be updated"
 	ImportHere    ImportVerdict = "already here"
 	ImportProblem ImportVerdict = "has a problem"
 )
@@ -46,6 +51,8 @@ type ImportRow struct {
 	Notes   []string // why, or what to know
 
 	client candidate
+	known  int64    // whom it updates
+	cells  []string // as they stand in the file, of a row with a problem
 }
 
 // Import is a file, looked at: what its columns hold and what would happen to each row.
@@ -55,14 +62,20 @@ type Import struct {
 	Columns  []ImportColumn
 	Order    DateOrder // what the dates say about how they are written
 	HasDates bool
+	Sample   string // a date of the file …
+	Reading  string // … and how it is read: YYYY-MM-DD
 	Fault    string // why no row can be judged
 	Rows     []ImportRow
 	Count    map[ImportVerdict]int
-	Noted    int // rows that will be added, with something to know
+	Noted    int // rows that will be added or updated, with something to know
+	Unsure   int // rows that may be about somebody who is here
 }
 
 // Added is how many clients will be, or were, added.
 func (i Import) Added() int { return i.Count[ImportAdd] }
+
+// Updated is how many clients will be, or were, updated.
+func (i Import) Updated() int { return i.Count[ImportUpdate] }
 
 // Here is how many rows are about clients who are here already.
 func (i Import) Here() int { return i.Count[ImportHere] }
@@ -186,20 +199,74 @@ func check(tx *db.Tx, data []byte, choices ImportChoices) (i Import, err error) 
 	if err != nil {
 		return i, err
 	}
+	j.update, j.addUnsure = choices.Update, choices.Unsure
 	j.dayFirst = choices.Dates == "day" || choices.Dates == "" && i.Order.DayFirst
+	if c, ok := column[ImportDateOfBirth]; ok {
+		i.Sample, i.Reading = sampleDate(t.rows, c, i.Order.Sample, j.dayFirst, tx.Now())
+	}
 	i.Rows = make([]ImportRow, len(t.rows))
 	for n, r := range t.rows {
 		row, err := j.judge(r)
 		if err != nil {
 			return i, err
 		}
+		if row.Verdict == ImportProblem {
+			row.cells = r.cells
+		}
 		i.Rows[n] = row
 		i.Count[row.Verdict]++
-		if row.Verdict == ImportAdd && len(row.Notes) > 0 {
+		if (row.Verdict == ImportAdd || row.Verdict == ImportUpdate) && len(row.Notes) > 0 {
 			i.Noted++
 		}
 	}
+	i.Unsure = j.unsure
 	return i, nil
+}
+
+// WriteVerdicts writes what happens to each row as CSV.
+func (i Import) WriteVerdicts(w io.Writer) error {
+	file, err := newCSVFile(w)
+	if err != nil {
+		return err
+	}
+	if err := file.row("Line", "Name", "Email", "What happens", "Why"); err != nil {
+		return err
+	}
+	for _, r := range i.Rows {
+		if err := file.row(strconv.Itoa(r.Line), r.Name, r.Email, string(r.Verdict), strings.Join(r.Notes, " ")); err != nil {
+			return err
+		}
+	}
+	return file.end()
+}
+
+// WriteProblems writes the rows with a problem as they stand in the file, with one column more that says what is wrong: to
+// be mended and brought again.
+func (i Import) WriteProblems(w io.Writer) error {
+	file, err := newCSVFile(w)
+	if err != nil {
+		return err
+	}
+	var header []string
+	for _, c := range i.Columns {
+		header = append(header, c.Name)
+	}
+	if err := file.row(append(header, "Problem")...); err != nil {
+		return err
+	}
+	for _, r := range i.Rows {
+		if r.Verdict != ImportProblem {
+			continue
+		}
+		cells := slices.Clone(r.cells[:min(len(r.cells), len(header))])
+		for len(cells) < len(header) {
+			cells = append(cells, "")
+		}
+		if err := file.row(append(cells, strings.Join(r.Notes, " "))...); err != nil {
+			return err
+		}
+	}
+	return file.end()
 }
 
 func cells(rows []tableRow, column int) []string {
@@ -208,6 +275,16 @@ func cells(rows []tableRow, column int) []string {
 		all[n] = r.cell(column)
 	}
 	return all
+}
+
+// sampleDate is a date of a column, at best the one that tells how dates are written, and how it is read.
+func sampleDate(rows []tableRow, column int, best string, dayFirst bool, now time.Time) (sample, reading string) {
+	for _, text := range append([]string{best}, cells(rows[:min(len(rows), 200)], column)...) {
+		if birth, ok := parseBirth(cellText(text), dayFirst, now); ok && cellText(text) != "" {
+			return cellText(text), birth
+		}
+	}
+	return "", ""
 }
 
 // samples are the first few values of a column.
@@ -233,24 +310,72 @@ func (i Import) apply(tx *db.Tx, by int64, goodOnly bool) error {
 		return Invalid{"import": fmt.Sprintf("%d rows have a problem, so nothing was imported.", i.Problems())}
 	}
 	for _, r := range i.Rows {
-		if r.Verdict != ImportAdd {
-			continue
+		var err error
+		switch r.Verdict {
+		case ImportAdd:
+			err = r.add(tx, by)
+		case ImportUpdate:
+			err = r.update(tx, by)
 		}
-		c := r.client.record()
-		if err := tx.AddClient(&c); err != nil {
+		if err != nil {
 			return fmt.Errorf("line %d: %w", r.Line, err)
-		}
-		for _, id := range r.client.staff {
-			if err := tx.Assign(id, c.ID); err != nil {
-				return err
-			}
-		}
-		if err := tx.Audit(db.AuditEntry{StaffID: by, Act: "imported the client", ClientID: c.ID}); err != nil {
-			return err
 		}
 	}
 	return tx.Audit(db.AuditEntry{StaffID: by, Act: "imported a list of clients",
-		Detail: fmt.Sprintf("%d added, %d already here, %d left out", i.Count[ImportAdd], i.Count[ImportHere], i.Problems())})
+		Detail: fmt.Sprintf("%d added, %d updated, %d already here, %d left out", i.Added(), i.Updated(), i.Here(), i.Problems())})
+}
+
+func (r ImportRow) add(tx *db.Tx, by int64) error {
+	c := r.client.onto(ClientRecord{}, tx.Now())
+	if err := tx.AddClient(&c.Client); err != nil {
+		return err
+	}
+	if r.client.more != nil {
+		if err := c.save(tx); err != nil {
+			return err
+		}
+	}
+	if err := r.assign(tx, c.ID); err != nil {
+		return err
+	}
+	return tx.Audit(db.AuditEntry{StaffID: by, Act: "imported the client", ClientID: c.ID})
+}
+
+func (r ImportRow) update(tx *db.Tx, by int64) error {
+	before, err := knownRecord(tx, r.known)
+	if err != nil {
+		return err
+	}
+	after := r.client.onto(before, tx.Now())
+	if err := errors.Join(tx.ChangeClient(after.Client), after.save(tx), r.assign(tx, r.known)); err != nil {
+		return err
+	}
+	if after.Email.Canonical() != before.Email.Canonical() {
+		if err := cutOff(tx, r.known, "the client's address changed"); err != nil {
+			return err
+		}
+	}
+	if err := heedNoEmail(tx, before, after); err != nil {
+		return err
+	}
+	return tx.Audit(db.AuditEntry{StaffID: by, Act: "updated the client from a list", ClientID: r.known, Detail: strings.Join(changed(before, after), ", ")})
+}
+
+func (r ImportRow) assign(tx *db.Tx, clientID int64) error {
+	for _, id := range r.client.staff {
+		if err := tx.Assign(id, clientID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func knownRecord(tx *db.Tx, id int64) (ClientRecord, error) {
+	c, err := tx.ClientByID(db.Everybody(), id)
+	if err != nil {
+		return ClientRecord{}, err
+	}
+	return recordOf(tx, db.Everybody(), c)
 }
 
 // candidate is what a row says about a client, as it would be kept.
@@ -258,10 +383,48 @@ type candidate struct {
 	first, last, preferred, birth, phone string
 	email                                db.Email
 	staff                                []int64 // to whom the client is assigned
+	more                                 *more
 }
 
-func (c candidate) record() db.Client {
-	return db.Client{FirstName: c.first, LastName: c.last, PreferredName: c.preferred, DateOfBirth: c.birth, Phone: c.phone, Email: c.email}
+// more is what few files say.
+type more struct {
+	pronouns, guardian, language, notes string
+	tags                                []string
+	mayEmail                            string // "yes", "no", or empty: not said
+}
+
+// onto puts what a row says onto a record; what it leaves empty stays, and so does the address of a portal account.
+func (c candidate) onto(r ClientRecord, now time.Time) ClientRecord {
+	put := func(to *string, value string) {
+		if value != "" {
+			*to = value
+		}
+	}
+	put(&r.FirstName, c.first)
+	put(&r.LastName, c.last)
+	put(&r.PreferredName, c.preferred)
+	put(&r.DateOfBirth, c.birth)
+	put(&r.Phone, c.phone)
+	if !c.email.IsZero() && !r.Portal.HasAccount() {
+		r.Email = c.email
+	}
+	if c.more == nil {
+		return r
+	}
+	put(&r.Pronouns, c.more.pronouns)
+	put(&r.Guardian, c.more.guardian)
+	put(&r.Language, c.more.language)
+	put(&r.Notes, c.more.notes)
+	if len(c.more.tags) > 0 {
+		r.Tags = c.more.tags
+	}
+	switch {
+	case c.more.mayEmail == "yes":
+		r.NoEmailAt = time.Time{}
+	case c.more.mayEmail == "no" && r.NoEmailAt.IsZero():
+		r.NoEmailAt = now
+	}
+	return r
 }
 
 // judge judges rows one after another; it remembers those that will be added.
@@ -269,6 +432,9 @@ type judge struct {
 	tx         *db.Tx
 	column     map[ImportField]int
 	dayFirst   bool
+	update     bool
+	addUnsure  bool
+	unsure     int // how many rows nothing tells from somebody who is here
 	therapists therapists
 	now        time.Time
 
@@ -367,7 +533,7 @@ func (j *judge) judge(r tableRow) (ImportRow, error) {
 		}
 		c.birth = birth
 	}
-	if c.phone = j.cell(r, ImportPhone); c.phone != "" && (utf8.RuneCountInString(c.phone) > maxPhone || !strings.ContainsFunc(c.phone, unicode.IsDigit)) {
+	if c.phone = j.cell(r, ImportPhone); c.phone != "" && !plausiblePhone(c.phone) {
 		note("%s is not a phone number, and is left out.", quoted(c.phone))
 		c.phone = ""
 	}
@@ -384,28 +550,81 @@ func (j *judge) judge(r tableRow) (ImportRow, error) {
 			note("%s is nobody's name at this practice: assign a therapist later.", quoted(name))
 		}
 	}
+	j.more(r, c, problem, note)
 	if row.Verdict == ImportProblem {
 		return row, nil
 	}
 	return row, j.compare(&row, problem, note)
 }
 
+// more reads what few files say.
+func (j *judge) more(r tableRow, c *candidate, problem, note func(string, ...any)) {
+	var m more
+	for _, line := range []struct {
+		field ImportField
+		to    *string
+	}{{ImportPronouns, &m.pronouns}, {ImportGuardian, &m.guardian}} {
+		if *line.to = j.cell(r, line.field); utf8.RuneCountInString(*line.to) > maxName {
+			problem("%s is longer than 100 characters.", quoted(*line.to))
+		}
+	}
+	if text := j.cell(r, ImportLanguage); text != "" {
+		var ok bool
+		if m.language, ok = parseLanguage(text); !ok {
+			note("%s is not a language that we know, and is left out.", quoted(text))
+		}
+	}
+	var fault string
+	if m.tags, fault = splitTags(j.raw(r, ImportTags)); fault != "" {
+		problem("%s", fault)
+	}
+	if m.notes = trimNotes(j.raw(r, ImportNotes)); utf8.RuneCountInString(m.notes) > maxNotes {
+		problem("The notes are longer than 4,000 characters.")
+	}
+	if text := oneLine(j.raw(r, ImportMayEmail)); text != "" {
+		if m.mayEmail = yesOrNo[strings.ToLower(text)]; m.mayEmail == "" {
+			note("%s doesn't say whether the client may be emailed, and is left out.", quoted(text))
+		}
+	}
+	if m.pronouns != "" || m.guardian != "" || m.language != "" || m.notes != "" || m.mayEmail != "" || len(m.tags) > 0 {
+		c.more = &m
+	}
+}
+
+// raw is a cell as it stands in the file.
+func (j *judge) raw(r tableRow, f ImportField) string {
+	if c, ok := j.column[f]; ok {
+		return r.cell(c)
+	}
+	return ""
+}
+
 // compare looks for the same person, and for the same address, on file and in the lines above.
 func (j *judge) compare(row *ImportRow, problem, note func(string, ...any)) error {
 	c := &row.client
-	me := person{line: row.Line, key: c.record().SortKey(), birth: c.birth, canonical: c.email.Canonical()}
+	me := person{line: row.Line, key: db.Client{FirstName: c.first, LastName: c.last}.SortKey(), birth: c.birth, canonical: c.email.Canonical()}
 	at, ok := j.byName[me.key]
 	if !ok {
 		at = -1
 	}
 	for ; at >= 0; at = j.people[at].next {
-		why := me.same(j.people[at])
+		other := j.people[at]
+		why, sure := me.same(other)
 		if why == "" {
 			continue
 		}
+		if !sure {
+			j.unsure++
+			if j.addUnsure {
+				continue
+			}
+		}
+		if sure && j.update && other.id != 0 {
+			return j.updates(row, other.id, why, note)
+		}
 		row.Verdict = ImportHere
-		if line := j.people[at].line; line != 0 {
-			row.Notes = []string{fmt.Sprintf("Line %d has the same name%s", line, why)}
+		if other.line != 0 {
+			row.Notes = []string{fmt.Sprintf("Line %d has the same name%s", other.line, why)}
 		} else {
 			row.Notes = []string{"On file with the same name" + why}
 		}
@@ -435,17 +654,58 @@ func (j *judge) compare(row *ImportRow, problem, note func(string, ...any)) erro
 	return nil
 }
 
-// same tells why two people of one name are one person; empty: they aren't, as far as can be told.
-func (p person) same(other person) string {
+// updates tells what a row changes about somebody who is here.
+func (j *judge) updates(row *ImportRow, id int64, why string, note func(string, ...any)) error {
+	before, err := knownRecord(j.tx, id)
+	if err != nil {
+		return err
+	}
+	c := &row.client
+	if !c.email.IsZero() && c.email.Canonical() != before.Email.Canonical() {
+		_, taken := j.byEmail[c.email.Canonical()]
+		switch {
+		case before.Portal.HasAccount():
+			note("Signs in with another address: change it on the client's page, where it is confirmed.")
+		case taken:
+			note("Somebody else has this address already, so the one on file stays.")
+			c.email = db.Email{}
+		}
+	}
+	fields := changed(before, c.onto(before, j.now))
+	assigned, err := j.tx.AssignedStaff(id)
+	if err != nil {
+		return err
+	}
+	c.staff = slices.DeleteFunc(c.staff, func(staffID int64) bool {
+		return slices.ContainsFunc(assigned, func(m db.StaffMember) bool { return m.ID == staffID })
+	})
+	if len(c.staff) > 0 {
+		fields = append(fields, "therapist")
+	}
+	if len(fields) == 0 {
+		row.Verdict, row.Notes = ImportHere, append([]string{"On file with the same name" + why}, row.Notes...)
+		return nil
+	}
+	row.Verdict, row.known = ImportUpdate, id
+	row.Notes = append([]string{"Changes: " + strings.Join(fields, ", ") + "."}, row.Notes...)
+	if !c.email.IsZero() && !before.Portal.HasAccount() {
+		j.byEmail[c.email.Canonical()] = len(j.people) // so that no later line takes it
+		j.people = append(j.people, person{id: id, canonical: c.email.Canonical(), next: -1})
+	}
+	return nil
+}
+
+// same tells why two people of one name are one person, and whether that is sure; empty: they aren't, as far as can be told.
+func (p person) same(other person) (why string, sure bool) {
 	switch {
 	case p.canonical != "" && p.canonical == other.canonical:
-		return " and address."
+		return " and address.", true
 	case p.birth != "" && p.birth == other.birth:
-		return " and date of birth."
-	case p.birth == "" && other.birth == "" && (p.canonical == "" || other.canonical == ""):
-		return ", and nothing tells them apart. If this is somebody else, add them by hand."
+		return " and date of birth.", true
+	case (p.birth == "" || other.birth == "") && (p.canonical == "" || other.canonical == ""):
+		return ", and nothing tells them apart. If this is somebody else, have such rows added, or add them by hand.", false
 	}
-	return ""
+	return "", false
 }
 
 // who begins a sentence about somebody on file or in an earlier line.

@@ -20,6 +20,12 @@ const (
 	ImportPhone         ImportField = "phone"
 	ImportEmail         ImportField = "email"
 	ImportTherapist     ImportField = "therapist"
+	ImportPronouns      ImportField = "pronouns"
+	ImportGuardian      ImportField = "guardian"
+	ImportLanguage      ImportField = "language"
+	ImportMayEmail      ImportField = "may_email"
+	ImportTags          ImportField = "tags"
+	ImportNotes         ImportField = "notes"
 )
 
 // ImportFields are the fields that a column can hold, in the order in which they are offered.
@@ -36,6 +42,12 @@ var ImportFields = []struct {
 	{ImportPhone, "Phone"},
 	{ImportEmail, "Email"},
 	{ImportTherapist, "Therapist"},
+	{ImportPronouns, "Pronouns"},
+	{ImportGuardian, "Guardian"},
+	{ImportLanguage, "Language"},
+	{ImportMayEmail, "May we email this client?"},
+	{ImportTags, "Tags"},
+	{ImportNotes, "Notes"},
 }
 
 // columnSynonyms are the names by which practice systems export a field, the surest first.
@@ -52,6 +64,12 @@ var columnSynonyms = map[ImportField][]string{
 		"primary email address", "email 1", "emails", "contact email", "home email", "personal email", "e mail 1 value", "work email"},
 	ImportTherapist: {"therapist", "primary therapist", "therapist name", "assigned therapist", "clinician", "primary clinician", "clinician name", "assigned clinician", "provider",
 		"primary provider", "rendering provider", "provider name", "counselor", "counsellor", "practitioner", "primary practitioner", "primary counselor", "assigned to", "assigned staff", "therapists", "clinicians"},
+	ImportPronouns: {"pronouns", "gender pronouns", "preferred pronouns", "client pronouns"},
+	ImportGuardian: {"guardian", "guardian name", "parent guardian", "parent or guardian", "parent name", "responsible party", "legal guardian", "parent"},
+	ImportLanguage: {"language", "preferred language", "primary language", "language spoken", "spoken language"},
+	ImportMayEmail: {"may be emailed", "may we email this client", "may email", "ok to email", "email ok", "allow email", "email allowed", "email consent", "email opt in", "consent to email", "email permission"},
+	ImportTags:     {"tags", "tag", "labels", "client tags", "groups"},
+	ImportNotes:    {"notes", "note", "client notes", "comments", "administrative notes", "admin notes"},
 }
 
 // columnNames finds the field of a column's name, and how sure it is: the lower the rank, the surer.

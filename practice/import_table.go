@@ -179,7 +179,7 @@ func readRows(text string, comma rune) (rows []tableRow, err error) {
 		breaks, something := 0, false
 		for i, c := range cells {
 			breaks += strings.Count(c, "\n")
-			cells[i] = unneutralised(c)
+			cells[i] = restoreCell(c)
 			something = something || strings.TrimSpace(c) != ""
 		}
 		if breaks > maxLinesInRow {
@@ -189,14 +189,6 @@ func readRows(text string, comma rune) (rows []tableRow, err error) {
 			rows = append(rows, tableRow{line, cells})
 		}
 	}
-}
-
-// unneutralised is a cell without the apostrophe that keeps a spreadsheet from reading it as a formula.
-func unneutralised(cell string) string {
-	if len(cell) >= 2 && cell[0] == '\'' && strings.IndexByte("=+-@\t\r", cell[1]) >= 0 {
-		return cell[1:]
-	}
-	return cell
 }
 
 // headerRow finds the row of column names: the first of the first few in which two are known, or else the first.

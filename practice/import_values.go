@@ -15,6 +15,10 @@ import (
 var nothings = map[string]bool{"n/a": true, "na": true, "none": true, "-": true, "--": true, "—": true, "no": true, "no email": true, "noemail": true,
 	"unknown": true, "null": true, "nil": true, "not provided": true, "declined": true, "?": true}
 
+// yesOrNo reads whether a client may be emailed.
+var yesOrNo = map[string]string{"yes": "yes", "y": "yes", "true": "yes", "1": "yes", "ok": "yes", "x": "yes", "allowed": "yes", "opt in": "yes", "opted in": "yes", "consented": "yes", "subscribed": "yes",
+	"no": "no", "n": "no", "false": "no", "0": "no", "not allowed": "no", "opt out": "no", "opted out": "no", "declined": "no", "do not email": "no", "never": "no", "unsubscribed": "no"}
+
 // cellText is a cell as one line; what stands for nothing is nothing.
 func cellText(cell string) string {
 	text := oneLine(cell)

@@ -1,0 +1,114 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+)
+
+// Monday morning: a list from another system with three bad rows, which are mended and brought again; everybody who is new
+// gets a therapist, and twenty of them, found by four searches, are invited.
+func TestStoryMonday(t *testing.T) {
+	t.Parallel()
+	browser := chromium(t)
+	site := start(t, nil, "demo")
+	olga := comes(t, browser, site.url, "Olga", desktop)
+	olga.signsInAs("[Aa]dministrator", site)
+
+	const header = "First Name,Last Name,Email,Date of Birth,Tags\n"
+	families := []string{"Aldermoor", "Birchfield", "Cloverly", "Dunmere"}
+	var list strings.Builder
+	list.WriteString(header)
+	for _, family := range families {
+		for n, first := range []string{"Ada", "Bo", "Cy", "Di", "Ed", "Flo"} {
+			fmt.Fprintf(&list, "%s,%s,%s.%s@mail.example,19%d2-03-04,Evening\n", first, family, strings.ToLower(first), strings.ToLower(family), 6+n%4)
+		}
+	}
+	bad := "Ivy,Aldermoor,ivy.aldermoor.mail.example,1990-01-02,\nJo,Birchfield,jo.birchfield@mail.example,31/31/1990,\nKai,,kai@mail.example,1991-02-03,\n"
+	olga.imports(list.String() + bad)
+	olga.sees("24 clients will be added.")
+	olga.sees("3 rows have a problem")
+	olga.sees("“ivy.aldermoor.mail.example” is not an email address.")
+	olga.sees("No last name.")
+	olga.inspects("import-problems")
+	olga.clicks("button", "Import the good rows only")
+	olga.sees("24 clients were imported.")
+
+	// The three rows, mended; and the others once more, which makes no twins.
+	mended := strings.NewReplacer("ivy.aldermoor.mail", "ivy.aldermoor@mail", "31/31/1990", "1990-12-31", "Kai,,", "Kai,Cloverly,").Replace(bad)
+	olga.imports(list.String() + mended)
+	olga.sees("3 clients will be added.")
+	olga.sees("24 rows are already here")
+	olga.clicks("button", "Import 3 clients")
+	olga.sees("3 clients were imported.")
+
+	// Everybody who has no therapist is given to Tom.
+	olga.opens("/clients?staff=nobody&q=mail.example&tag=evening")
+	olga.sees("24 clients found")
+	olga.inspects("clients-filtered")
+	olga.clicks("checkbox", "Tick all on this page")
+	olga.chooses("Staff member", "Tom Tran")
+	olga.clicks("button", "Assign")
+	olga.sees("Assigned 24 clients.")
+	olga.sees("0 clients found")
+
+	// Twenty are ticked across four searches, and keep their ticks.
+	olga.opens("/organization/client-portal/clients")
+	for i, family := range families {
+		olga.searches(strings.ToLower(family), fmt.Sprint(6+boolean(family != "Dunmere"), " clients"))
+		for _, first := range []string{"Ada", "Bo", "Cy", "Di", "Ed"} {
+			olga.clicks("checkbox", family+", "+first)
+		}
+		olga.sees(fmt.Sprint(5*(i+1), " clients selected"))
+	}
+	olga.clicks("button", "Invite to Client Portal")
+	olga.at("/drafts/[^/]+")
+	olga.sees("20 clients are invited.")
+	olga.clicks("button", "Preview Invitation")
+	olga.sees("What Ada Aldermoor will receive")
+	olga.in("#preview", func() { olga.clicks("button", "Invite to Client Portal") })
+	olga.at("/drafts/[^/]+/sent")
+	olga.sees("20 letters were accepted by the mail server.")
+
+	olga.opens("/clients?state=Invited&q=mail.example&tag=evening")
+	olga.sees("20 clients found")
+	olga.opens("/clients?state=Not+invited&q=flo")
+	olga.sees("4 clients found")
+
+	// One of them turns out to be a double entry: archived, and back again.
+	olga.clicks("checkbox", "Birchfield, Flo")
+	olga.clicks("button", "Archive")
+	olga.sees("Archive 1 client?")
+	olga.inspects("clients-archive")
+	olga.clicks("button", "Archive")
+	olga.sees("The client is archived.")
+	olga.opens("/clients?show=archived&tag=evening")
+	olga.clicks("link", "Birchfield, Flo")
+	olga.inspects("client-archived")
+	olga.clicks("button", "Restore")
+	olga.sees("The client is restored.")
+}
+
+func boolean(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// chooses picks an entry of a select.
+func (p *person) chooses(label, entry string) {
+	p.t.Helper()
+	p.until(entry+" in "+label, func() (bool, error) {
+		return perform(p, chromedp.Evaluate[bool](fmt.Sprintf(`(() => {
+			const select = [...document.querySelectorAll('select')].find(s => [...s.labels].some(l => l.textContent.trim().startsWith(%q)))
+			const option = select && [...select.options].find(o => o.textContent.trim() === %q)
+			if (!option) return false
+			select.value = option.value
+			select.dispatchEvent(new Event('change', { bubbles: true }))
+			return true
+		})()`, label, entry)))
+	})
+}
