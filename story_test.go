@@ -61,7 +61,7 @@ func TestStorySetUp(t *testing.T) {
 	olga.sees("No clients yet")
 	olga.inspects("clients-none")
 	olga.clicks("link", "Organization")
-	for _, page := range []string{"Client Portal", "Staff", "Import", "Settings"} {
+	for _, page := range []string{"Client Portal", "Staff", "Import", "Export", "Settings"} {
 		olga.in(".side", func() { olga.clicks("link", page) })
 		olga.at("/organization/.*" + strings.ToLower(strings.ReplaceAll(page, " ", "-")) + ".*")
 		olga.inspects("organization-" + strings.ToLower(page))

@@ -105,6 +105,8 @@ func (s *Site) routes() []route {
 		{"GET", importPath + "/:id/verdicts.csv", s.administrator(s.importVerdicts)},
 		{"GET", importPath + "/:id/problems.csv", s.administrator(s.importProblems)},
 		{"POST", importPath + "/:id", s.administrator(s.applyImport)},
+		{"GET", exportPath, s.administrator(s.exportPage)},
+		{"POST", exportPath, s.administrator(s.export)},
 
 		// The client's portal
 		{"GET", "/portal", s.client(s.portal)},

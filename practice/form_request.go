@@ -33,13 +33,16 @@ func (p *Practice) ReadForm(ctx context.Context, by Staff, id string) (f Complet
 	return f, err
 }
 
+// downloaded is the act of taking a completed form out as a file.
+const downloaded = "downloaded the completed form"
+
 // ExportForm is ReadForm as a FHIR R4 QuestionnaireResponse.
 func (p *Practice) ExportForm(ctx context.Context, by Staff, id string) (f CompletedForm, response []byte, err error) {
 	err = p.db.Update(ctx, func(tx *db.Tx) error {
 		if f, err = p.completedForm(tx, by, id); err != nil {
 			return err
 		}
-		return tx.Audit(f.act("downloaded the completed form", by))
+		return tx.Audit(f.act(downloaded, by))
 	})
 	if err != nil {
 		return f, nil, err
