@@ -2,6 +2,8 @@ package db
 
 import (
 	"cmp"
+	"database/sql"
+	"errors"
 	"slices"
 	"time"
 
@@ -189,6 +191,9 @@ func (tx *Tx) QueuedLettersBy(staffID int64) (n int, err error) {
 	return n, err
 }
 
+// mayLeaveNow is whether a queued letter's time has come: those to clients wait while the portal is closed.
+const mayLeaveNow = "(NOT EXISTS (SELECT 1 FROM organization WHERE portal_off_at IS NOT NULL) OR client_id IS NULL)"
+
 // ClaimLetters takes up to n letters that are due, oldest first, for as long as the lease lasts; nobody else gets them.
 // Who claims a letter sends it and settles it. A letter that may not leave any more is cancelled instead, saying why.
 func (tx *Tx) ClaimLetters(n int, lease time.Duration) (claimed []Letter, err error) {
@@ -200,7 +205,7 @@ func (tx *Tx) ClaimLetters(n int, lease time.Duration) (claimed []Letter, err er
 			c.Data = data
 			return c, err
 		}, `UPDATE letters SET state = 'sending', attempts = attempts + 1, lease_until = ?
-			WHERE id IN (SELECT id FROM letters WHERE state = 'queued' AND due <= ? ORDER BY due, id LIMIT ?)
+			WHERE id IN (SELECT id FROM letters WHERE state = 'queued' AND due <= ? AND `+mayLeaveNow+` ORDER BY due, id LIMIT ?)
 			RETURNING `+letterColumns+`, data, `+mayNotLeave, ms(tx.now.Add(lease)), ms(tx.now), n-len(claimed))
 		if err != nil || len(batch) == 0 {
 			return claimed, err
@@ -270,8 +275,11 @@ func (tx *Tx) LostLetters(all bool) ([]Letter, error) {
 	return list(tx, readLetter, sending+" AND lease_until <= ?", ms(tx.now))
 }
 
-// NextLetter is when the next queued letter is due; the zero time when none is queued.
+// NextLetter is when the next queued letter is due; the zero time when none may leave.
 func (tx *Tx) NextLetter() (due time.Time, err error) {
-	err = tx.row("SELECT min(due) FROM letters WHERE state = 'queued'").Scan(timeScan{&due})
+	err = tx.row("SELECT due FROM letters WHERE state = 'queued' AND " + mayLeaveNow + " ORDER BY due LIMIT 1").Scan(timeScan{&due})
+	if errors.Is(err, sql.ErrNoRows) {
+		err = nil
+	}
 	return due, err
 }

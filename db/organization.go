@@ -41,3 +41,18 @@ func (tx *Tx) SaveOrganization(o Organization) error {
 		o.Name, o.Phone, o.Address, o.TimeZone.String(), o.InvitationDays, o.PortalWelcome, o.PortalHelp, o.CrisisText, ms(o.PortalOffAt), ms(tx.now))
 	return err
 }
+
+// PortalUse is how many would notice that the portal is closed.
+type PortalUse struct {
+	Accounts    int // clients who can sign in
+	Invitations int // links that work, of clients who have not joined yet
+	Letters     int // to clients, waiting to be sent
+}
+
+// PortalUse counts who uses the portal now.
+func (tx *Tx) PortalUse() (u PortalUse, err error) {
+	err = tx.row(`SELECT (SELECT count(*) FROM portal_accounts a JOIN clients c ON c.id = a.client_id WHERE c.portal_off_at IS NULL AND c.archived_at IS NULL),
+		(SELECT count(*) FROM links WHERE purpose = ? AND used_at IS NULL AND ended_at IS NULL AND expires_at > ?),
+		(SELECT count(*) FROM letters WHERE state = 'queued' AND client_id IS NOT NULL)`, LinkJoin, ms(tx.now)).Scan(&u.Accounts, &u.Invitations, &u.Letters)
+	return u, err
+}

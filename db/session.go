@@ -46,6 +46,12 @@ func (tx *Tx) EndSessions(clientID, staffID int64) error {
 	return err
 }
 
+// EndClientSessions signs every client out.
+func (tx *Tx) EndClientSessions() error {
+	_, err := tx.exec("DELETE FROM sessions WHERE client_id IS NOT NULL")
+	return err
+}
+
 // SweepSessions forgets those that ended: not seen since idle, or made before oldest.
 func (tx *Tx) SweepSessions(idle, oldest time.Time) error {
 	_, err := tx.exec("DELETE FROM sessions WHERE seen_at < ? OR created_at < ?", ms(idle), ms(oldest))

@@ -49,6 +49,11 @@ func (s *Site) client(h func(*fiber.Ctx, practice.Client) error) audience {
 		if by, ok := actor(c).Client(); ok {
 			return h(c, by)
 		}
+		if o, err := s.Practice.Organization(c.UserContext()); err != nil {
+			return err
+		} else if o.PortalOff() && actor(c).Nobody() {
+			return s.closed(c)
+		}
 		return s.refuse(c)
 	}}
 }

@@ -57,6 +57,9 @@ func (s *Site) choosePasswordPage(c *fiber.Ctx) error {
 
 // showLink asks for a password, or says what became of a link that isn't live.
 func (s *Site) showLink(c *fiber.Ctx, link practice.Link, wrong practice.Invalid) error {
+	if link.State == practice.LinkClosed {
+		return s.closed(c)
+	}
 	if link.State != practice.LinkLive {
 		c.Status(fiber.StatusGone)
 		return s.show(c, "link/over", choosePasswordPage{Shell: s.shell(c, "This link doesn't work", ""), Link: link})

@@ -1,6 +1,9 @@
 package handlers
 
 import (
+	"time"
+
+	"anteroom/db"
 	"anteroom/practice"
 
 	"github.com/gofiber/fiber/v2"
@@ -68,6 +71,7 @@ type portalSettingsPage struct {
 	Shell
 	practice.PortalFields
 	Errors practice.Invalid
+	OffAt  time.Time // zero: the portal is on
 }
 
 func (s *Site) clientPortal(c *fiber.Ctx, _ practice.Administrator) error {
@@ -79,19 +83,15 @@ func (s *Site) portalSettings(c *fiber.Ctx, _ practice.Administrator) error {
 	if err != nil {
 		return err
 	}
-	return s.showPortalSettings(c, practice.PortalFieldsOf(o), nil)
+	return s.showPortalSettings(c, o, practice.PortalFieldsOf(o), nil)
 }
 
-func (s *Site) showPortalSettings(c *fiber.Ctx, fields practice.PortalFields, wrong practice.Invalid) error {
+func (s *Site) showPortalSettings(c *fiber.Ctx, o db.Organization, fields practice.PortalFields, wrong practice.Invalid) error {
 	if len(wrong) > 0 {
 		c.Status(fiber.StatusUnprocessableEntity)
 	}
-	page := portalSettingsPage{s.organization(c, "Client Portal", "client-portal"), fields, wrong}
+	page := portalSettingsPage{s.organization(c, "Client Portal", "client-portal"), fields, wrong, o.PortalOffAt}
 	if page.Problem = wrong["version"]; page.Problem != "" {
-		o, err := s.Practice.Organization(c.UserContext())
-		if err != nil {
-			return err
-		}
 		page.Version = practice.PortalFieldsOf(o).Version
 	}
 	return s.show(c, "organization/client_portal", page)
@@ -105,7 +105,11 @@ func (s *Site) savePortalSettings(c *fiber.Ctx, by practice.Administrator) error
 		if err != nil {
 			return err
 		}
-		return s.showPortalSettings(c, fields, wrong)
+		o, err := s.Practice.Organization(c.UserContext())
+		if err != nil {
+			return err
+		}
+		return s.showPortalSettings(c, o, fields, wrong)
 	}
 	s.notify(c, "saved")
 	return s.seeOther(c, "/organization/client-portal/settings")

@@ -61,3 +61,26 @@ func TestDefaultMessagePages(t *testing.T) {
 	olga.get(placeholdersPath).want(http.StatusOK, "{client_preferred_name}", "Alex", "In invitations only")
 	s.as("Tom").get(messagesPath).want(http.StatusForbidden)
 }
+
+func TestPortalTurnedOff(t *testing.T) {
+	s := newSite(t)
+	s.library()
+	olga, mia := s.as("Olga"), s.as("Mia")
+	const access = "/organization/client-portal/access"
+	olga.get("/organization/client-portal/settings").want(http.StatusOK, "Turn off the client portal")
+	olga.get(access).want(http.StatusOK, "2 clients who have an account are signed out", "0 invitations that are open", "0 letters to clients wait")
+	olga.follow(olga.post(access, "turn", "off")).want(http.StatusOK, "The client portal is turned off for all clients.", "letters to them wait", "Turn on the client portal")
+
+	mia.get("/portal").want(http.StatusServiceUnavailable, "The client portal is closed for now", "Call us.", "555-0100", "call 988 now")
+	mia.htmx().post("/portal/forms/x").want(http.StatusNoContent)
+	s.as("").post("/sign-in", "email", s.Mia.Email.String(), "password", "a quiet place to wait").want(http.StatusServiceUnavailable, "closed for now")
+	s.as("Tom").get("/portal").want(http.StatusNotFound)
+	draft := s.olgasDraft(s.Ann)
+	if page := olga.get(draft + "/preview"); page.doc.Find("button[disabled]").Length() != 1 || page.text("#closed") == "" {
+		t.Error("the button that sends doesn't say why it can't")
+	}
+	olga.post(draft+"/send").want(http.StatusUnprocessableEntity, "so nothing can be sent now")
+
+	olga.follow(olga.post(access, "turn", "on")).want(http.StatusOK, "The client portal is turned on.")
+	mia.get("/portal").want(http.StatusSeeOther)
+}

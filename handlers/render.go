@@ -38,12 +38,15 @@ type ShellActor struct {
 
 func (s *Site) shell(c *fiber.Ctx, title, nav string) Shell {
 	shell := Shell{Title: title, Nav: nav, Notice: s.takeNotice(c), zone: time.UTC, Demo: s.Mailbox != nil}
-	if o, err := s.Practice.Organization(c.UserContext()); err == nil {
+	o, err := s.Practice.Organization(c.UserContext())
+	if err == nil {
 		shell.Practice, shell.zone = o.Name, o.TimeZone
 	}
 	if by, ok := actor(c).Staff(); ok {
 		shell.Actor = &ShellActor{Name: by.Name(), Role: roleWords[by.Role()], Administrator: by.Administers()}
-		shell.MailHeld = s.MailHeld()
+		if shell.MailHeld = s.MailHeld(); o.PortalOff() {
+			shell.MailHeld = strings.TrimSpace("The client portal is turned off: clients can't sign in, and letters to them wait. " + shell.MailHeld)
+		}
 	} else if by, ok := actor(c).Client(); ok {
 		shell.Actor = &ShellActor{Name: by.Name(), Client: true}
 	}
@@ -208,6 +211,8 @@ var notices = map[string]string{
 	"nobody ticked":                "Nobody is ticked yet. Tick at least one client first.",
 	"nobody to assign to":          "Choose a staff member first.",
 	"client unassigned":            "The client is no longer assigned to them.",
+	"whole portal off":             "The client portal is turned off for all clients.",
+	"whole portal on":              "The client portal is turned on. Letters that waited are leaving now.",
 	"portal off":                   "Portal access is turned off.",
 	"portal on":                    "Portal access is turned on.",
 	"invitation revoked":           "The invitation was revoked: its link no longer works.",

@@ -92,6 +92,8 @@ func (s *Site) routes() []route {
 		{"GET", "/organization/client-portal", s.administrator(s.clientPortal)},
 		{"GET", "/organization/client-portal/settings", s.administrator(s.portalSettings)},
 		{"POST", "/organization/client-portal/settings", s.administrator(s.savePortalSettings)},
+		{"GET", "/organization/client-portal/access", s.administrator(s.portalSwitch)},
+		{"POST", "/organization/client-portal/access", s.administrator(s.turnWholePortal)},
 		{"GET", messagesPath, s.administrator(s.defaultMessages)},
 		{"GET", messagesPath + "/:kind", s.administrator(s.defaultMessage)},
 		{"POST", messagesPath + "/:kind", s.administrator(s.saveDefaultMessage)},

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"errors"
 	"net/url"
 	"strings"
 
@@ -26,6 +27,9 @@ func (s *Site) signInPage(c *fiber.Ctx) error {
 func (s *Site) signIn(c *fiber.Ctx) error {
 	page := signInPage{Email: c.FormValue("email"), Next: c.FormValue("next")}
 	token, who, err := s.Practice.SignIn(c.UserContext(), page.Email, c.FormValue("password"), s.network(c))
+	if errors.Is(err, practice.ErrPortalOff) {
+		return s.closed(c)
+	}
 	if err != nil {
 		if page.Errors, err = invalid(err); err != nil {
 			return err

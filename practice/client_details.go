@@ -115,11 +115,17 @@ func (d *ClientDetails) rights(tx *db.Tx, by Staff) error {
 		}
 		*right.may = err == nil
 	}
+	off, err := portalIsOff(tx)
+	if err != nil {
+		return err
+	}
 	switch {
 	case !d.MayInvite && !by.administers() && !by.granted(db.MayInviteClients):
 		d.NoInvite = "You don't have the permission “Can invite clients to the client portal and manage intake forms”. An administrator can grant it."
 	case !d.MayInvite:
 		d.NoInvite = "This client isn't assigned to you. An administrator can assign them."
+	case off:
+		d.NoInvite = portalOff
 	case d.ArchivedAt.IsZero() && !d.Portal.OffAt.IsZero():
 		d.NoInvite = "Portal access is turned off for this client. An administrator can turn it on again."
 		if by.administers() {

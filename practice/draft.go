@@ -54,6 +54,14 @@ type LeftOut struct {
 // Receivers is how many will get a letter.
 func (d Draft) Receivers() int { return len(d.recipients) }
 
+// Closed says why nothing can be sent now; empty: it can.
+func (d Draft) Closed() string {
+	if d.practice.PortalOff() {
+		return portalOff
+	}
+	return ""
+}
+
 // Empty tells that nobody is chosen.
 func (d Draft) Empty() bool { return len(d.recipients)+len(d.LeftOut) == 0 }
 
@@ -106,7 +114,11 @@ func (p *Practice) StartClientDraft(ctx context.Context, by Staff, clientID stri
 		if err != nil {
 			return err
 		}
-		if Unreachable(client) != "" {
+		off, err := portalIsOff(tx)
+		if err != nil {
+			return err
+		}
+		if off || Unreachable(client) != "" {
 			return ErrNotAllowed
 		}
 		draft, err := openDraft(tx, by, client.ID)

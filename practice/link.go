@@ -32,6 +32,7 @@ const (
 	LinkUsed    LinkState = "used"    // a password was; signing in is next
 	LinkExpired LinkState = "expired" // a new one can be asked for
 	LinkEnded   LinkState = "ended"   // replaced by a newer one, or taken back
+	LinkClosed  LinkState = "closed"  // the portal is, for now: the link stays as it is
 	LinkUnknown LinkState = "unknown" // there never was such a link
 )
 
@@ -99,6 +100,12 @@ func openLink(tx *db.Tx, token string) (h heldLink, err error) {
 		h.State = LinkExpired
 	default:
 		h.State = LinkLive
+	}
+	if h.record.ClientID != 0 && err == nil {
+		var off bool
+		if off, err = portalIsOff(tx); off {
+			h.State = LinkClosed
+		}
 	}
 	return h, err
 }
@@ -281,8 +288,14 @@ func (p *Practice) ask(ctx context.Context, network string, find func(*db.Tx) (A
 
 // helpIn queues the letter with which a person gets in again, where there is one for them.
 func (p *Practice) helpIn(tx *db.Tx, who Actor) (sent bool, err error) {
+	o, err := tx.Organization()
+	if err != nil {
+		return false, err
+	}
 	member, client := who.staff.member, who.client.record
 	switch {
+	case client.ID != 0 && o.PortalOff():
+		// What a link leads to is closed: the answer is as for nobody.
 	case member.ID != 0 && !member.DisabledAt.IsZero():
 		return false, nil
 	case member.ID != 0 && member.PasswordHash == "":
@@ -292,12 +305,8 @@ func (p *Practice) helpIn(tx *db.Tx, who Actor) (sent bool, err error) {
 	case client.ID != 0:
 		return p.renewInvitation(tx, client)
 	}
-	// Nobody has the address: composing a letter to nobody costs what composing one to somebody does.
-	o, err := tx.Organization()
-	if err == nil {
-		_, err = p.writeAccountLetter(o, newPasswordMessage, mail.Address{Email: p.config.From}, tx.Now(), newPasswordLife)
-	}
-	if err != nil {
+	// Nobody who could use a link has the address: composing a letter to nobody costs what composing one to somebody does.
+	if _, err := p.writeAccountLetter(o, newPasswordMessage, mail.Address{Email: p.config.From}, tx.Now(), newPasswordLife); err != nil {
 		return false, err
 	}
 	return false, tx.Audit(db.AuditEntry{Act: "asked for a new password or link", Detail: "for nobody known"})

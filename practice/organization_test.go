@@ -174,3 +174,85 @@ func TestPlaceholdersToday(t *testing.T) {
 		t.Errorf("only %d placeholders are listed", len(all))
 	}
 }
+
+func TestPortalOff(t *testing.T) {
+	c := cast.New(t)
+	withForms(t, c)
+	ctx := t.Context()
+	token := invite(t, c)
+	draft := chosen(t, c, c.Ben)
+	use, err := c.Practice.PortalUse(ctx, c.Olga)
+	if want := (db.PortalUse{Accounts: 2, Invitations: 1, Letters: 1}); err != nil || use != want {
+		t.Errorf("in use: %+v, %v; want %+v", use, err, want)
+	}
+	if err := c.Practice.TurnPortalOff(ctx, practice.Administrator{Staff: c.Tom}); !errors.Is(err, practice.ErrNotAllowed) {
+		t.Errorf("Tom turns the portal off: %v", err)
+	}
+	if err := c.Practice.TurnPortalOff(ctx, c.Olga); err != nil {
+		t.Fatal(err)
+	}
+
+	if who, err := c.Practice.Authenticate(ctx, c.Sessions["Mia"], true); err != nil || !who.Nobody() {
+		t.Errorf("Mia is still signed in: %v", err)
+	}
+	if who, err := c.Practice.Authenticate(ctx, c.Sessions["Tom"], true); err != nil || who.Nobody() {
+		t.Errorf("Tom was signed out: %v", err)
+	}
+	if _, _, err := c.Practice.SignIn(ctx, c.Mia.Email.String(), cast.Password, "home"); !errors.Is(err, practice.ErrPortalOff) {
+		t.Errorf("Mia, who has the right password, gets %v", err)
+	}
+	if _, _, err := c.Practice.SignIn(ctx, c.Mia.Email.String(), "wrong password!", "home"); errors.Is(err, practice.ErrPortalOff) || err == nil {
+		t.Errorf("with a wrong one she gets %v", err)
+	}
+	if _, _, err := c.Practice.ChoosePassword(ctx, token, newPassword, "home"); !errors.As(err, &practice.NotLive{}) {
+		t.Errorf("Ann joins with %v", err)
+	}
+	before := len(lettersTo(t, c, c.Mia.ID, 0))
+	if err := c.Practice.ForgotPassword(ctx, c.Mia.Email.String(), "home"); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(lettersTo(t, c, c.Mia.ID, 0)); n != before {
+		t.Error("a link to a closed portal was mailed")
+	}
+	if wrong := wrongIn(t, c.Practice.Send(ctx, c.Olga.Staff, draft, ""), "send"); !strings.Contains(wrong, "turned off") {
+		t.Errorf("sending says %s", wrong)
+	}
+	if _, err := c.Practice.StartClientDraft(ctx, c.Tom, c.Ann.PublicID); !errors.Is(err, practice.ErrNotAllowed) {
+		t.Errorf("Tom begins a draft: %v", err)
+	}
+	if d, err := c.Practice.OpenClient(ctx, c.Tom, c.Ann.PublicID, false); err != nil || !strings.Contains(d.NoInvite, "turned off") {
+		t.Errorf("the client's page says %q, %v", d.NoInvite, err)
+	}
+	claims := func() (n int) {
+		if err := c.DB.Update(ctx, func(tx *db.Tx) error {
+			next, err := tx.NextLetter()
+			if err != nil {
+				return err
+			}
+			claimed, err := tx.ClaimLetters(10, 0)
+			if n = len(claimed); (n == 0) != next.IsZero() {
+				t.Errorf("%d letters leave, the next one is due at %v", n, next)
+			}
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	if n := claims(); n != 0 {
+		t.Errorf("%d letters leave while the portal is off", n)
+	}
+
+	if err := c.Practice.TurnPortalOn(ctx, c.Olga); err != nil {
+		t.Fatal(err)
+	}
+	if n := claims(); n != 1 {
+		t.Errorf("%d letters leave once it is on, want Ann's", n)
+	}
+	if _, _, err := c.Practice.ChoosePassword(ctx, token, newPassword, "home"); err != nil {
+		t.Errorf("Ann's link was spent: %v", err)
+	}
+	if _, _, err := c.Practice.SignIn(ctx, c.Mia.Email.String(), cast.Password, "home"); err != nil {
+		t.Errorf("Mia can't sign in: %v", err)
+	}
+}

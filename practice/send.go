@@ -221,6 +221,9 @@ func (p *Practice) Send(ctx context.Context, by Staff, draftID, previewed string
 		if err != nil {
 			return err
 		}
+		if d.Closed() != "" {
+			return Invalid{"send": d.Closed()}
+		}
 		if d.Receivers() == 0 {
 			return d.Nobody()
 		}

@@ -1,6 +1,7 @@
 package practice
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -19,7 +20,8 @@ const (
 )
 
 // SignIn opens a session for the staff member or client with this address and password, and returns the cookie's value.
-// It returns Invalid for any that don't match, and for an account or network with too many wrong guesses.
+// It returns Invalid for any that don't match, and for an account or network with too many wrong guesses; ErrPortalOff for a
+// client while the portal is closed.
 func (p *Practice) SignIn(ctx context.Context, address, password, network string) (token string, who Actor, err error) {
 	email, err := db.ParseEmail(address)
 	if err != nil {
@@ -44,7 +46,7 @@ func (p *Practice) SignIn(ctx context.Context, address, password, network string
 	if err != nil {
 		return "", Actor{}, err
 	}
-	ok := p.matches(hash, password)
+	ok, closed := p.matches(hash, password), false
 	err = p.db.Update(ctx, func(tx *db.Tx) error {
 		if !ok {
 			return tx.Audit(db.AuditEntry{StaffID: who.staff.member.ID, ByClient: who.client.record.ID, Act: "failed to sign in"})
@@ -58,6 +60,11 @@ func (p *Practice) SignIn(ctx context.Context, address, password, network string
 		if err := errors.Join(tx.ClearAttempts(account), tx.TakeBackAttempt(place)); err != nil {
 			return err
 		}
+		if who.client.record.ID != 0 {
+			if closed, err = portalIsOff(tx); err != nil || closed {
+				return err
+			}
+		}
 		if token, err = tx.AddSession(who.client.record.ID, who.staff.member.ID); err != nil {
 			return err
 		}
@@ -68,6 +75,9 @@ func (p *Practice) SignIn(ctx context.Context, address, password, network string
 	}
 	if !ok {
 		return "", Actor{}, mismatch
+	}
+	if closed {
+		return "", Actor{}, ErrPortalOff
 	}
 	return token, who, nil
 }
@@ -139,6 +149,9 @@ func (p *Practice) Authenticate(ctx context.Context, token string, byPerson bool
 		who.client.record, err = tx.ClientByID(db.Oneself(s.ClientID), s.ClientID)
 		if err == nil && who.client.record.Portal.State(tx.Now()) != db.PortalActive {
 			err = db.ErrNotFound
+		}
+		if off, fault := portalIsOff(tx); fault != nil || off {
+			err = cmp.Or(fault, db.ErrNotFound)
 		}
 		return err
 	})
