@@ -71,3 +71,57 @@ func TestAdminCreate(t *testing.T) {
 		t.Errorf("while the folder is held: %v", err)
 	}
 }
+
+func TestClientDelete(t *testing.T) {
+	folder := t.TempDir()
+	database, err := db.Open(t.Context(), folder, "", time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ann := db.Client{FirstName: "Ann", LastName: "Abbott"}
+	if err := database.Update(t.Context(), func(tx *db.Tx) error { return tx.AddClient(&ann) }); err != nil {
+		t.Fatal(err)
+	}
+	remove := func(args ...string) error {
+		return run(t.Context(), append([]string{"client", "delete", "-data", folder}, args...))
+	}
+	wants := func(err error, text string) {
+		t.Helper()
+		if err == nil || !strings.Contains(err.Error(), text) {
+			t.Errorf("%v does not say %q", err, text)
+		}
+	}
+	if err := remove("-id", ann.PublicID); !errors.Is(err, db.ErrLocked) {
+		t.Errorf("while the folder is held: %v", err)
+	}
+	if err := database.Close(); err != nil {
+		t.Fatal(err)
+	}
+	wants(remove(), "-id")
+	wants(remove("-id", "nobody"), "no client with this id")
+	wants(remove("-id", ann.PublicID, "-confirm", "Abbott, Ann"), "Archive the client first")
+	there := func() bool {
+		database, err := db.Open(t.Context(), folder, "", time.Now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer database.Close()
+		return database.Update(t.Context(), func(tx *db.Tx) error {
+			c, err := tx.Client(db.Everybody(), ann.PublicID)
+			if err != nil {
+				return err
+			}
+			return tx.ArchiveClient(c.ID, true)
+		}) == nil
+	}
+	if !there() {
+		t.Fatal("Ann is gone")
+	}
+	wants(remove("-id", ann.PublicID, "-confirm", "Ann Abbott"), "Abbott, Ann")
+	if err := remove("-id", ann.PublicID); err != nil || !there() { // only tells
+		t.Errorf("deleted without being confirmed, or %v", err)
+	}
+	if err := remove("-id", ann.PublicID, "-confirm", "Abbott, Ann"); err != nil || there() {
+		t.Errorf("Ann is still there, or %v", err)
+	}
+}

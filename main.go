@@ -48,6 +48,7 @@ func commands() []command {
 		{"demo", "demo [options]", "Serve an invented practice in a throw-away folder, with a built-in mailbox.", serveDemo},
 		{"admin", "admin create [options]", "Make an administrator, on an empty folder the organization too.", admin},
 		{"import", "import [options] FILE.csv", "Import a list of clients, while the server is stopped.", importFile},
+		{"client", "client delete [options]", "Delete an archived client's data for good, while the server is stopped.", clientCommand},
 		{"healthcheck", "healthcheck [options]", "End with 0 when the server that these options name can serve.", healthcheck},
 		{"version", "version", "Print the version.", printVersion},
 	}
@@ -553,6 +554,52 @@ func echo(on bool) bool {
 	stty := exec.Command("stty", map[bool]string{true: "echo", false: "-echo"}[on])
 	stty.Stdin = os.Stdin
 	return stty.Run() == nil
+}
+
+// clientCommand deletes a client's data, in a data folder that no server holds.
+func clientCommand(ctx context.Context, args []string) error {
+	const usage, summary = "client delete [options]", "Delete all that is on file about an archived client, for good: answers, signatures, forms, letters, account and record.\n" +
+		"Without -confirm it only tells what would be deleted. Backups keep it until they are gone."
+	if len(args) > 0 && args[0] == "delete" {
+		args = args[1:]
+	} else if len(args) == 0 || !strings.HasPrefix(args[0], "-h") && !strings.HasPrefix(args[0], "--h") {
+		return errors.New("the command is: anteroom " + usage)
+	}
+	var id, confirm string
+	c, rest, err := configure("client", usage, summary, args, []option{
+		{"id", "the client's id, as it stands in the address of their page", &id},
+		{"confirm", "the client's name, as lists write it: Last, First", &confirm},
+	}, "addr", "url", "smtp-url", "smtp-from", "proxy-header")
+	if err != nil {
+		return err
+	}
+	if len(rest) > 0 {
+		return fmt.Errorf("what is %q?", rest[0])
+	}
+	if id == "" {
+		return errors.New("-id: say whose data is to be deleted")
+	}
+	database, err := db.Open(ctx, c.data, c.keyFile, time.Now)
+	if err != nil {
+		return err
+	}
+	defer database.Close()
+	client, d, err := practice.New(database, practice.Config{}).HostDeletes(ctx, id, confirm, confirm == "")
+	if wrong, ok := err.(practice.Invalid); ok {
+		return errors.New(cmp.Or(wrong["client"], wrong["name"]))
+	}
+	if errors.Is(err, practice.ErrNotFound) {
+		return errors.New("there is no client with this id")
+	}
+	if err != nil {
+		return err
+	}
+	verb := "Deleted"
+	if confirm == "" {
+		verb = "Would delete"
+	}
+	fmt.Printf("%s the record of %s with %d forms, %d answers, %d signatures, %d letters and %d invitations.\n", verb, client.ListName(), d.Forms, d.Answers, d.Signatures, d.Letters, d.Invitations)
+	return nil
 }
 
 // importFile imports a list of clients. It ends with an error when a row has a problem, unless the good rows were enough.

@@ -205,6 +205,8 @@ var notices = map[string]string{
 	"client restored":              "The client is restored.",
 	"clients archived":             "%s clients are archived.",
 	"clients restored":             "%s clients are restored.",
+	"archive first":                "Archive the client first: only an archived client's data can be deleted.",
+	"client deleted":               "The client's data is deleted.",
 	"address released":             "The address is released: somebody else can use it now.",
 	"clients assigned":             "Assigned %s clients.",
 	"clients unassigned":           "Took %s clients from them.",

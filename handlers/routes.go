@@ -43,6 +43,8 @@ func (s *Site) routes() []route {
 		{"GET", "/clients/:id/archive", s.staff(s.archivePage)},
 		{"POST", "/clients/:id/archive", s.staff(s.archiveClient)},
 		{"POST", "/clients/:id/restore", s.staff(s.restoreClient)},
+		{"GET", "/clients/:id/delete", s.administrator(s.deletePage)},
+		{"POST", "/clients/:id/delete", s.administrator(s.deleteClient)},
 		{"GET", "/clients/:id/release-address", s.staff(s.releaseAddressPage)},
 		{"POST", "/clients/:id/release-address", s.staff(s.releaseAddress)},
 		{"GET", "/clients/:id/portal-access", s.administrator(s.portalAccess)},
