@@ -3,7 +3,9 @@ package main
 import (
 	"fmt"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp"
 )
@@ -111,4 +113,45 @@ func (p *person) chooses(label, entry string) {
 			return true
 		})()`, label, entry)))
 	})
+}
+
+// An import that a kill ends in the middle has done nothing, and says so.
+func TestStoryImportKilled(t *testing.T) {
+	t.Parallel()
+	const clients = 60_000
+	browser := chromium(t)
+	env := []string{"ANTEROOM_DATA=" + t.TempDir()}
+	site := start(t, env, "serve")
+	env = append(env, "ANTEROOM_ADDR="+strings.TrimPrefix(strings.Replace(site.url, "localhost", "127.0.0.1", 1), "http://"))
+	olga := comes(t, browser, site.url, "Olga", desktop)
+	olga.setsUp(site.says(`with the code (\S+)`)[1])
+	var list strings.Builder
+	list.WriteString("First Name,Last Name,Email\n")
+	for i := range clients {
+		fmt.Fprintf(&list, "Client,Number%05d,client%05d@mail.example\n", i, i)
+	}
+	olga.imports(list.String())
+	olga.clicks("button", "Import 60,000 clients")
+	olga.at("/organization/import/[^/]+/progress")
+	progress := olga.where()
+	olga.until("rows to be written", func() (bool, error) {
+		return perform(olga, chromedp.Evaluate[bool](`(document.querySelector('progress')?.value || 0) > 30000`)) // half of it is judging
+	})
+	olga.opens("about:blank") // a page that polls would complain of the outage
+	site.stop(syscall.SIGKILL)
+
+	site = start(t, env, "serve")
+	olga.opens(progress)
+	olga.sees("The import was interrupted")
+	olga.sees("nothing was imported")
+	olga.inspects("import-interrupted")
+	olga.opens("/clients")
+	olga.sees("No clients yet")
+	olga.opens(progress)
+	olga.clicks("link", "Look at the rows again")
+	olga.clicks("button", "Import 60,000 clients")
+	olga.untilWithin(time.Minute, "the import's end", func() (bool, error) { return strings.Contains(olga.text(), "60,000 clients were imported"), nil })
+	olga.inspects("import-done")
+	olga.clicks("link", "See the clients")
+	olga.sees("60,000 clients")
 }

@@ -1,6 +1,9 @@
 package db
 
 import (
+	"bytes"
+	"compress/flate"
+	"io"
 	"time"
 
 	"github.com/google/uuid"
@@ -22,8 +25,12 @@ func (tx *Tx) KeepImport(i *Import) error {
 	}
 	i.PublicID, i.CreatedAt = uuid.NewString(), tx.now
 	keyID := tx.db.keys.current
-	sealed := seal(newAEAD(tx.db.keys.keys[keyID].wrap), i.Data, "imports", "sealed", i.PublicID, keyID)
-	_, err := tx.exec("INSERT INTO imports (author_id, public_id, file_name, sealed, key_id, created_at) VALUES (?, ?, ?, ?, ?, ?)",
+	compressed, err := compress(i.Data)
+	if err != nil {
+		return err
+	}
+	sealed := seal(newAEAD(tx.db.keys.keys[keyID].wrap), compressed, "imports", "sealed", i.PublicID, keyID)
+	_, err = tx.exec("INSERT INTO imports (author_id, public_id, file_name, sealed, key_id, created_at) VALUES (?, ?, ?, ?, ?, ?)",
 		i.AuthorID, i.PublicID, i.FileName, sealed, keyID, ms(tx.now))
 	return err
 }
@@ -41,8 +48,25 @@ func (tx *Tx) Import(authorID int64, publicID string) (i Import, err error) {
 	if !ok {
 		return i, ErrWrongKey
 	}
-	i.Data, err = open(newAEAD(master.wrap), sealed, "imports", "sealed", i.PublicID, keyID)
+	compressed, err := open(newAEAD(master.wrap), sealed, "imports", "sealed", i.PublicID, keyID)
+	if err != nil {
+		return i, err
+	}
+	i.Data, err = io.ReadAll(flate.NewReader(bytes.NewReader(compressed)))
 	return i, err
+}
+
+func compress(data []byte) ([]byte, error) {
+	var out bytes.Buffer
+	w, err := flate.NewWriter(&out, flate.BestSpeed)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := w.Write(data); err != nil {
+		return nil, err
+	}
+	err = w.Close()
+	return out.Bytes(), err
 }
 
 // DropImport forgets an author's file, if there is one.

@@ -1,10 +1,12 @@
 package handlers
 
 import (
+	"errors"
 	"io"
 	"net/url"
 	"slices"
 	"strconv"
+	"time"
 
 	"anteroom/practice"
 
@@ -216,7 +218,20 @@ func (s *Site) applyImport(c *fiber.Ctx, by practice.Administrator) error {
 		return s.seeOther(c, importPath)
 	}
 	choices := importChoices(c.Request().PostArgs().PeekMulti("column"), typed(c))
-	i, err := s.Practice.ApplyImport(c.UserContext(), by, c.Params("id"), choices, do == "good")
+	job, err := s.Practice.StartImport(c.UserContext(), by, c.Params("id"), choices, do == "good")
+	if errors.Is(err, practice.ErrBusy) {
+		s.notify(c, "import busy")
+		return s.seeOther(c, importPath+"/"+c.Params("id"))
+	}
+	if err != nil {
+		return err
+	}
+	select {
+	case <-job.Done():
+	case <-time.After(importPatience):
+		return s.seeOther(c, importPath+"/"+c.Params("id")+"/progress")
+	}
+	i, err := job.Result()
 	if err != nil {
 		wrong, err := invalid(err)
 		if err != nil {
@@ -225,6 +240,14 @@ func (s *Site) applyImport(c *fiber.Ctx, by practice.Administrator) error {
 		c.Status(fiber.StatusUnprocessableEntity)
 		return s.showImport(c, i, choices, wrong["import"])
 	}
+	s.notifyImported(c, i)
+	return s.seeOther(c, "/clients")
+}
+
+// importPatience is how long an import may take before its progress is shown.
+const importPatience = time.Second
+
+func (s *Site) notifyImported(c *fiber.Ctx, i practice.Import) {
 	switch n := i.Added(); {
 	case i.Updated() > 0:
 		s.notify(c, "clients imported and updated", n, i.Updated())
@@ -233,5 +256,39 @@ func (s *Site) applyImport(c *fiber.Ctx, by practice.Administrator) error {
 	default:
 		s.notify(c, "clients imported", n)
 	}
-	return s.seeOther(c, "/clients")
+}
+
+// importProgress is how far an import is.
+type importProgress struct {
+	Shell
+	ID       string
+	URL      string // of the next look
+	Done, Of int
+	Running  bool
+	Lost     bool // the program was started anew meanwhile
+	Fault    string
+	Result   practice.Import
+}
+
+func (s *Site) importProgress(c *fiber.Ctx, by practice.Administrator) error {
+	job, err := s.Practice.ImportJob(c.UserContext(), by, c.Params("id"))
+	if err != nil {
+		return err
+	}
+	page := importProgress{Shell: s.organization(c, "Importing clients", "import"), ID: c.Params("id"), Lost: job == nil}
+	page.URL = importPath + "/" + page.ID + "/progress?poll=1"
+	if job != nil {
+		page.Running = !job.Over()
+		page.Done, page.Of = job.Progress()
+	}
+	if job != nil && !page.Running {
+		if page.Result, err = job.Result(); err != nil {
+			wrong, err := invalid(err)
+			if err != nil {
+				return err
+			}
+			page.Fault = wrong["import"]
+		}
+	}
+	return s.render(c, "imports/progress", "imports/_progress", page)
 }

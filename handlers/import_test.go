@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"anteroom/db"
 	"anteroom/practice"
 	"anteroom/practice/cast"
 
@@ -54,7 +55,7 @@ func TestImportPages(t *testing.T) {
 	s.as("Tom").upload(importPath, "x.csv", "First Name,Last Name\nZed,Zee\n").want(403)
 	olga.upload(importPath, "x.csv", "").wantError("file", "Choose a file")
 	olga.upload(importPath, "x.xlsx", "PK\x03\x04").wantError("file", "spreadsheet")
-	olga.upload(importPath, "x.csv", "First Name,Last Name\n"+strings.Repeat("x", practice.MaxImport)).wantError("file", "larger than 16 MB")
+	olga.upload(importPath, "x.csv", "First Name,Last Name\n"+strings.Repeat("x", practice.MaxImport)).wantError("file", "larger than 100 MB")
 
 	file := "First Name,Last Name,Born,Mail\nZed,Zee,3/4/1990,zed@mail.example\nAl,Abbott,5/6/1990,ann@mail.example\n"
 	a := olga.upload(importPath, "my clients.csv", file)
@@ -94,4 +95,32 @@ func (s *testSite) broughtList() string {
 		s.t.Fatal(err)
 	}
 	return id
+}
+
+func TestImportProgress(t *testing.T) {
+	s := newSite(t)
+	olga, id := s.as("Olga"), s.broughtList()
+	path := importPath + "/" + id
+	olga.get(path+"/progress").want(200, "The import was interrupted", "nothing was imported")
+	olga.get(importPath + "/nobodys/progress").want(404)
+
+	// While another writes, the import waits: its progress is shown instead of its end.
+	moved := make(chan answer)
+	if err := s.DB.Update(t.Context(), func(*db.Tx) error {
+		go func() { moved <- olga.post(path, "do", "good") }()
+		a := <-moved
+		a.wantTo(path + "/progress")
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	job, err := s.Practice.ImportJob(t.Context(), s.Olga, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-job.Done()
+	part := olga.htmx().get(path+"/progress?poll=1").want(200, "Done", "imported")
+	if part.doc.Find("h1, [hx-get]").Length() != 0 {
+		t.Error("the end asks on")
+	}
 }

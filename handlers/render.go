@@ -222,6 +222,7 @@ var notices = map[string]string{
 	"client imported":              "1 client was imported.",
 	"clients imported":             "%s clients were imported.",
 	"clients imported and updated": "Added: %s. Updated: %s.",
+	"import busy":                  "Another list is being imported at the moment. Wait until it is done.",
 	"import discarded":             "The file was discarded: nothing was imported.",
 	"over already":                 "That was over already, so nothing changed.",
 }

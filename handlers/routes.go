@@ -108,6 +108,7 @@ func (s *Site) routes() []route {
 		{"GET", importPath + "/:id", s.administrator(s.checkImport)},
 		{"GET", importPath + "/:id/verdicts.csv", s.administrator(s.importVerdicts)},
 		{"GET", importPath + "/:id/problems.csv", s.administrator(s.importProblems)},
+		{"GET", importPath + "/:id/progress", s.administrator(s.importProgress)},
 		{"POST", importPath + "/:id", s.administrator(s.applyImport)},
 		{"GET", exportPath, s.administrator(s.exportPage)},
 		{"POST", exportPath, s.administrator(s.export)},

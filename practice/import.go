@@ -87,7 +87,7 @@ func (i Import) Problems() int { return i.Count[ImportProblem] }
 // another. Invalid says why it can't be read.
 func (p *Practice) KeepImport(ctx context.Context, by Administrator, fileName string, data []byte) (id string, err error) {
 	if len(data) > MaxImport {
-		return "", Invalid{"file": "This file is larger than 16 MB. Part it into several."}
+		return "", Invalid{"file": "This file is larger than 100 MB. Part it into several."}
 	}
 	if _, err := readTable(data); err != nil {
 		return "", Invalid{"file": err.Error()}
@@ -111,13 +111,13 @@ func (p *Practice) DropImport(ctx context.Context, by Administrator) error {
 // ErrNotFound when it isn't there any more.
 func (p *Practice) CheckImport(ctx context.Context, by Administrator, id string, choices ImportChoices) (i Import, err error) {
 	err = p.db.View(ctx, func(tx *db.Tx) error {
-		i, err = keptImport(tx, by, id, choices)
+		i, err = keptImport(tx, by, id, choices, nil)
 		return err
 	})
 	return i, err
 }
 
-func keptImport(tx *db.Tx, by Administrator, id string, choices ImportChoices) (Import, error) {
+func keptImport(tx *db.Tx, by Administrator, id string, choices ImportChoices, job *ImportJob) (Import, error) {
 	kept, err := tx.Import(by.member.ID, id)
 	if err == nil && tx.Now().Sub(kept.CreatedAt) > importLife {
 		err = ErrNotFound
@@ -125,7 +125,7 @@ func keptImport(tx *db.Tx, by Administrator, id string, choices ImportChoices) (
 	if err != nil {
 		return Import{}, err
 	}
-	i, err := check(tx, kept.Data, choices)
+	i, err := check(tx, kept.Data, choices, job)
 	i.ID, i.FileName = kept.PublicID, kept.FileName
 	return i, err
 }
@@ -134,11 +134,15 @@ func keptImport(tx *db.Tx, by Administrator, id string, choices ImportChoices) (
 // in the transaction that adds the clients. With a problem in any row, all rows means none: Invalid says so, and the import
 // comes back as it stands now.
 func (p *Practice) ApplyImport(ctx context.Context, by Administrator, id string, choices ImportChoices, goodOnly bool) (i Import, err error) {
+	return p.applyImport(ctx, by, id, choices, goodOnly, nil)
+}
+
+func (p *Practice) applyImport(ctx context.Context, by Administrator, id string, choices ImportChoices, goodOnly bool, job *ImportJob) (i Import, err error) {
 	err = p.db.Update(ctx, func(tx *db.Tx) error {
-		if i, err = keptImport(tx, by, id, choices); err != nil {
+		if i, err = keptImport(tx, by, id, choices, job); err != nil {
 			return err
 		}
-		if err := i.apply(tx, by.member.ID, goodOnly); err != nil {
+		if err := i.apply(tx, by.member.ID, goodOnly, job); err != nil {
 			return err
 		}
 		return tx.DropImport(by.member.ID)
@@ -154,16 +158,16 @@ func (p *Practice) ImportFile(ctx context.Context, data []byte, choices ImportCh
 		run = p.db.View
 	}
 	err = run(ctx, func(tx *db.Tx) error {
-		if i, err = check(tx, data, choices); err != nil || dry {
+		if i, err = check(tx, data, choices, nil); err != nil || dry {
 			return err
 		}
-		return i.apply(tx, 0, goodOnly)
+		return i.apply(tx, 0, goodOnly, nil)
 	})
 	return i, err
 }
 
 // check reads a file and judges its rows.
-func check(tx *db.Tx, data []byte, choices ImportChoices) (i Import, err error) {
+func check(tx *db.Tx, data []byte, choices ImportChoices, job *ImportJob) (i Import, err error) {
 	t, err := readTable(data)
 	if err != nil {
 		return i, Invalid{"file": err.Error()}
@@ -205,11 +209,13 @@ func check(tx *db.Tx, data []byte, choices ImportChoices) (i Import, err error) 
 		i.Sample, i.Reading = sampleDate(t.rows, c, i.Order.Sample, j.dayFirst, tx.Now())
 	}
 	i.Rows = make([]ImportRow, len(t.rows))
+	job.begins(len(t.rows))
 	for n, r := range t.rows {
 		row, err := j.judge(r)
 		if err != nil {
 			return i, err
 		}
+		job.step()
 		if row.Verdict == ImportProblem {
 			row.cells = r.cells
 		}
@@ -300,7 +306,7 @@ func samples(rows []tableRow, column int) (some []string) {
 }
 
 // apply adds the clients of the good rows, by a staff member or (0) the host.
-func (i Import) apply(tx *db.Tx, by int64, goodOnly bool) error {
+func (i Import) apply(tx *db.Tx, by int64, goodOnly bool, job *ImportJob) error {
 	switch {
 	case i.Fault != "":
 		return Invalid{"import": i.Fault}
@@ -310,6 +316,7 @@ func (i Import) apply(tx *db.Tx, by int64, goodOnly bool) error {
 		return Invalid{"import": fmt.Sprintf("%d rows have a problem, so nothing was imported.", i.Problems())}
 	}
 	for _, r := range i.Rows {
+		job.step()
 		var err error
 		switch r.Verdict {
 		case ImportAdd:

@@ -16,7 +16,7 @@ import (
 
 // Limits of a file to import.
 const (
-	MaxImport     = 16 << 20 // bytes
+	MaxImport     = 100 << 20 // bytes
 	maxColumns    = 200
 	maxRows       = 100_000 // they are all in memory while they are judged
 	headerWithin  = 10      // rows, from the first

@@ -57,6 +57,8 @@ type Practice struct {
 	slots  chan struct{} // bounds how many passwords are hashed at once
 	papers sync.Map      // key and version → *forms.Form
 
+	importJob atomic.Pointer[ImportJob] // the latest
+
 	setUp     atomic.Bool // there is an organization
 	setUpCode string
 }
