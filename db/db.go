@@ -76,7 +76,7 @@ func Open(ctx context.Context, folder, keyFile string, clock func() time.Time) (
 		return nil, err
 	}
 	address := "file:" + (&url.URL{Path: path}).EscapedPath() // a question mark in a folder's name begins no options
-	if db.write, err = sql.Open(driver, address+"?_journal_mode=WAL&_synchronous=FULL&_txlock=immediate&_busy_timeout=5000&_foreign_keys=on&_secure_delete=on&_stmt_cache_size=64"); err != nil {
+	if db.write, err = sql.Open(driver, address+"?_journal_mode=WAL&_synchronous=FULL&_txlock=immediate&_busy_timeout=5000&_foreign_keys=on&_secure_delete=on&_cache_size=-8192&_stmt_cache_size=64"); err != nil {
 		return nil, err
 	}
 	db.write.SetMaxOpenConns(1)
@@ -90,7 +90,7 @@ func Open(ctx context.Context, folder, keyFile string, clock func() time.Time) (
 	if err := db.Update(ctx, (*Tx).checkKey); err != nil {
 		return nil, err
 	}
-	if db.read, err = sql.Open(driver, address+"?mode=ro&_query_only=on&_busy_timeout=5000&_cache_size=-16384&_stmt_cache_size=64"); err != nil {
+	if db.read, err = sql.Open(driver, address+"?mode=ro&_query_only=on&_busy_timeout=5000&_cache_size=-12288&_stmt_cache_size=64"); err != nil {
 		return nil, err
 	}
 	db.read.SetMaxOpenConns(8)
