@@ -13,6 +13,7 @@ type Organization struct {
 	PortalHelp     string    // whom to ask
 	CrisisText     string    // shown at once to a client whose answers raise a safety concern
 	PortalOffAt    time.Time // the portal is closed to all clients; zero: it is open
+	Logo           Logo
 }
 
 // PortalOff tells that the portal is closed to all clients.
@@ -22,8 +23,10 @@ func (o Organization) PortalOff() bool { return !o.PortalOffAt.IsZero() }
 func (tx *Tx) Organization() (Organization, error) {
 	var o Organization
 	var zone string
-	err := tx.row(`SELECT name, phone, address, time_zone, invitation_days, portal_welcome, portal_help, crisis_text, portal_off_at FROM organization`).
-		Scan(&o.Name, &o.Phone, &o.Address, &zone, &o.InvitationDays, &o.PortalWelcome, &o.PortalHelp, &o.CrisisText, timeScan{&o.PortalOffAt})
+	err := tx.row(`SELECT name, phone, address, time_zone, invitation_days, portal_welcome, portal_help, crisis_text, portal_off_at,
+		ifnull(l.hash, ''), l.mail, ifnull(l.width, 0), ifnull(l.height, 0) FROM organization o LEFT JOIN organization_logo l ON l.id = o.id`).
+		Scan(&o.Name, &o.Phone, &o.Address, &zone, &o.InvitationDays, &o.PortalWelcome, &o.PortalHelp, &o.CrisisText, timeScan{&o.PortalOffAt},
+			&o.Logo.Hash, &o.Logo.Mail, &o.Logo.Width, &o.Logo.Height)
 	if err != nil {
 		return o, named(err)
 	}

@@ -269,11 +269,15 @@ func (s *Site) previewLetter(c *fiber.Ctx, by practice.Staff) error {
 	return s.frameMail(c, preview.Letter.HTML)
 }
 
-// frameMail sends a mail's HTML for a sandboxed frame on our own pages: with its inline styles, and nothing else.
+// frameMail sends a mail's HTML for a sandboxed frame on our own pages: with its inline styles and pictures, and nothing else.
 func (s *Site) frameMail(c *fiber.Ctx, html string) error {
-	c.Set(fiber.HeaderContentSecurityPolicy, "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'; sandbox")
+	c.Set(fiber.HeaderContentSecurityPolicy, "default-src 'none'; img-src data:; style-src 'unsafe-inline'; frame-ancestors 'self'; sandbox")
 	c.Set(fiber.HeaderContentType, fiber.MIMETextHTMLCharsetUTF8)
-	return c.SendString(html)
+	page, err := s.withLogo(c, html)
+	if err != nil {
+		return err
+	}
+	return c.SendString(page)
 }
 
 // changeMessage changes the message where it is previewed: for this client alone, for all, or back to what all get.

@@ -20,9 +20,14 @@ import (
 // upload sends a file, as the form of a page does.
 func (b *browser) upload(path, name, data string) answer {
 	b.t.Helper()
+	return b.uploadAs(path, "file", name, data)
+}
+
+func (b *browser) uploadAs(path, field, name, data string) answer {
+	b.t.Helper()
 	var body bytes.Buffer
 	w := multipart.NewWriter(&body)
-	part, err := w.CreateFormFile("file", name)
+	part, err := w.CreateFormFile(field, name)
 	if err != nil {
 		b.t.Fatal(err)
 	}

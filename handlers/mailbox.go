@@ -67,7 +67,11 @@ func (s *Site) mailboxLetter(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	c.Set(fiber.HeaderContentSecurityPolicy, "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'; sandbox allow-top-navigation-by-user-activation")
+	c.Set(fiber.HeaderContentSecurityPolicy, "default-src 'none'; img-src data:; style-src 'unsafe-inline'; frame-ancestors 'self'; sandbox allow-top-navigation-by-user-activation")
 	c.Set(fiber.HeaderContentType, fiber.MIMETextHTMLCharsetUTF8)
-	return c.SendString(strings.Replace(letter.HTML, "<head>", `<head><base target="_top">`, 1))
+	page, err := s.withLogo(c, letter.HTML)
+	if err != nil {
+		return err
+	}
+	return c.SendString(strings.Replace(page, "<head>", `<head><base target="_top">`, 1))
 }

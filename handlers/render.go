@@ -17,6 +17,7 @@ import (
 type Shell struct {
 	Title    string
 	Practice string
+	Logo     string // its address; empty: there is none
 	Nav      string // the part of the primary navigation that this page belongs to
 	Side     string // the same of Organization's side menu; empty: no side menu
 	Actor    *ShellActor
@@ -41,6 +42,9 @@ func (s *Site) shell(c *fiber.Ctx, title, nav string) Shell {
 	o, err := s.Practice.Organization(c.UserContext())
 	if err == nil {
 		shell.Practice, shell.zone = o.Name, o.TimeZone
+		if o.Logo.Hash != "" {
+			shell.Logo = "/logo/" + o.Logo.Hash
+		}
 	}
 	if by, ok := actor(c).Staff(); ok {
 		shell.Actor = &ShellActor{Name: by.Name(), Role: roleWords[by.Role()], Administrator: by.Administers()}
@@ -175,6 +179,7 @@ var notices = map[string]string{
 	"answers saved":   "Your answers are saved. Go on whenever you like.",
 	"form reviewed":   "Marked as reviewed.",
 	"nobody selected": "Nobody is selected yet. Tick at least one client first.",
+	"logo removed":    "The logo was removed.",
 	"saved":           "Saved.",
 	"default saved":   "Saved. New invitations and messages start with it.",
 	"signed out":      "You are signed out.",

@@ -13,6 +13,7 @@ func (s *Site) routes() []route {
 		{"GET", "/", s.anyone(s.home)},
 		{"GET", "/healthz", s.anyone(s.health)},
 		{"GET", "/static/*", s.anyone(s.asset)},
+		{"GET", "/logo/:hash", s.anyone(s.logo)},
 
 		// Set-up, until there is an organization
 		{"GET", "/set-up", s.anyone(s.setUpPage)},
@@ -91,6 +92,7 @@ func (s *Site) routes() []route {
 		{"POST", "/organization/staff/:id/enable", s.administrator(s.enableStaff)},
 		{"GET", "/organization/settings", s.administrator(s.settings)},
 		{"POST", "/organization/settings", s.administrator(s.saveSettings)},
+		{"POST", "/organization/logo", s.administrator(s.changeLogo)},
 		{"GET", "/organization/client-portal", s.administrator(s.clientPortal)},
 		{"GET", "/organization/client-portal/settings", s.administrator(s.portalSettings)},
 		{"POST", "/organization/client-portal/settings", s.administrator(s.savePortalSettings)},

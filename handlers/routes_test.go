@@ -117,6 +117,8 @@ func targets(t *testing.T, path string) []target {
 	case strings.HasPrefix(path, messagesPath+"/"):
 		path := strings.Replace(path, ":kind", "invitation", 1)
 		return []target{{path, func(*testSite) string { return path }}}
+	case path == "/logo/:hash":
+		return []target{{"/logo/none", func(*testSite) string { return "/logo/none" }}}
 	case path == "/link/:token":
 		return []target{{"/link/none", func(*testSite) string { return "/link/none" }}}
 	case path == "/static/*":

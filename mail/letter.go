@@ -47,11 +47,21 @@ type Particulars struct {
 	ReplyTo   Address // may be nobody
 	Values    map[string]string
 	Button    string // the words on the link's button
+	Logo      *Logo  // above the message; nil: none
 	Footer    string // who sent this and how to reach them, below the message; a line each
 	Lang      string // a language tag; empty for English
 	Date      time.Time
 	MessageID string // empty for a new one
 }
+
+// Logo is a picture that stands above a message, and travels with it.
+type Logo struct {
+	PNG           []byte
+	Width, Height int
+}
+
+// LogoSource is how a letter's HTML refers to the logo that travels with it (RFC 2392).
+const LogoSource = "cid:logo"
 
 // Letter is one composed mail. Bytes is all of it; the rest are its parts as
 // they read, for the preview.
@@ -118,16 +128,17 @@ func (c *Composer) write(l *Letter, body []node, p Particulars) error {
 	var page strings.Builder
 	err := c.frame.Execute(&page, struct {
 		Lang, Subject, From string
+		Logo                *Logo
 		Blocks              []block
 		Footer              []string
-	}{p.Lang, l.Subject, oneLine(p.From.Name), htmlBlocks(body), footer})
+	}{p.Lang, l.Subject, oneLine(p.From.Name), p.Logo, htmlBlocks(body), footer})
 	if err != nil {
 		return err
 	}
 	if l.HTML = page.String(); len(l.HTML) > maxHTML {
 		return ErrTooLong
 	}
-	l.Bytes, err = encodeLetter(l, p.Lang)
+	l.Bytes, err = encodeLetter(l, p.Lang, p.Logo)
 	return err
 }
 
@@ -137,7 +148,7 @@ func NewMessageID(from db.Email) string {
 	return strings.ToLower(rand.Text()) + "@" + domain
 }
 
-func encodeLetter(l *Letter, lang string) ([]byte, error) {
+func encodeLetter(l *Letter, lang string, logo *Logo) ([]byte, error) {
 	// "=_" can't occur in quoted-printable, so no text can look like the boundary.
 	sum := sha256.Sum256([]byte(l.MessageID))
 	boundary := fmt.Sprintf("=_%x", sum[:16])
@@ -166,23 +177,51 @@ func encodeLetter(l *Letter, lang string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, part := range []struct {
-		header  message.Header
-		content string
-	}{{text.header(), l.Text}, {page.header(), l.HTML}} {
-		pw, err := w.CreatePart(part.header)
-		if err != nil {
-			return nil, err
-		}
-		if _, err := pw.Write([]byte(part.content)); err != nil {
-			return nil, err
-		}
-		if err := pw.Close(); err != nil {
-			return nil, err
-		}
+	if err := writePart(w, text.header(), []byte(l.Text)); err != nil {
+		return nil, err
+	}
+	if logo == nil {
+		err = writePart(w, page.header(), []byte(l.HTML))
+	} else {
+		err = writeRelated(w, boundary+"r", page.header(), []byte(l.HTML), *logo)
+	}
+	if err != nil {
+		return nil, err
 	}
 	if err := w.Close(); err != nil {
 		return nil, err
 	}
 	return b.Bytes(), nil
+}
+
+func writePart(w *message.Writer, header message.Header, content []byte) error {
+	part, err := w.CreatePart(header)
+	if err != nil {
+		return err
+	}
+	if _, err := part.Write(content); err != nil {
+		return err
+	}
+	return part.Close()
+}
+
+// writeRelated writes a page together with its logo (RFC 2387).
+func writeRelated(w *message.Writer, boundary string, page message.Header, content []byte, logo Logo) error {
+	var both, picture fields
+	both.add("Content-Type", `multipart/related; type="text/html"; boundary="`+boundary+`"`)
+	picture.add("Content-Type", "image/png")
+	picture.add("Content-Transfer-Encoding", "base64")
+	picture.add("Content-ID", "<"+strings.TrimPrefix(LogoSource, "cid:")+">")
+	picture.add("Content-Disposition", "inline")
+	if err := errors.Join(both.err, picture.err); err != nil {
+		return err
+	}
+	related, err := w.CreatePart(both.header())
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(writePart(related, page, content), writePart(related, picture.header(), logo.PNG)); err != nil {
+		return err
+	}
+	return related.Close()
 }

@@ -413,3 +413,48 @@ func FuzzCompose(f *testing.F) {
 		}
 	})
 }
+
+// The logo travels inside the letter, beside the page that shows it; the text stays as it is.
+func TestLetterWithALogo(t *testing.T) {
+	plain := composed(t, nil)
+	logo := &Logo{PNG: []byte("\x89PNG\r\n\x1a\n" + strings.Repeat("picture", 500)), Width: 120, Height: 40}
+	with := composed(t, logo)
+	if with.Text != plain.Text || !strings.Contains(with.HTML, `src="cid:logo" alt="" width="120" height="40"`) || strings.Contains(plain.HTML, "cid:") {
+		t.Error("the text changed, or the picture isn't where it belongs")
+	}
+	entity, err := message.Read(bytes.NewReader(with.Bytes))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var kinds []string
+	err = entity.Walk(func(_ []int, part *message.Entity, err error) error {
+		if err != nil {
+			return err
+		}
+		kind, _, err := part.Header.ContentType()
+		kinds = append(kinds, kind)
+		if kind != "image/png" || err != nil {
+			return err
+		}
+		body, err := io.ReadAll(part.Body)
+		if !bytes.Equal(body, logo.PNG) || part.Header.Get("Content-ID") != "<logo>" {
+			t.Errorf("%q came as %.40q", part.Header.Get("Content-ID"), body)
+		}
+		return err
+	})
+	if want := "[multipart/alternative text/plain multipart/related text/html image/png]"; err != nil || fmt.Sprint(kinds) != want {
+		t.Errorf("parts %v, %v", kinds, err)
+	}
+	for line := range bytes.SplitSeq(with.Bytes, []byte("\r\n")) {
+		if len(line) > 78 || bytes.ContainsAny(line, "\r\n") {
+			t.Errorf("a line of %d bytes: %.80q", len(line), line)
+		}
+	}
+}
+
+func composed(t *testing.T, logo *Logo) Letter {
+	t.Helper()
+	p := toAnn(t)
+	p.Logo = logo
+	return compose(t, "Welcome", "Hello.\n\n{portal_link}", p)
+}

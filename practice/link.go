@@ -435,7 +435,7 @@ func (p *Practice) writeAccountLetter(o db.Organization, m accountMessage, to ma
 		values["link_expires_on"] = now.Add(life).In(o.TimeZone).Format("Monday, January 2, 2006, 3:04 PM")
 	}
 	return p.config.Composer.Compose(m.message, mail.Particulars{
-		From: from, ReplyTo: from, To: to, Button: m.button, Date: now.In(o.TimeZone), Values: values,
+		From: from, ReplyTo: from, To: to, Logo: mailLogo(o), Button: m.button, Date: now.In(o.TimeZone), Values: values,
 		Footer: footer(o) + "If this mail wasn't meant for you, please tell us and delete it.",
 	})
 }

@@ -42,6 +42,7 @@ func (w *writer) write(kind db.MessageKind, m db.Message, client db.Client, ther
 		Values: w.particulars(kind, client, therapists).values(kind),
 		Button: buttons[kind],
 		Footer: footer(w.practice) + "You get this mail because the practice has this address for you. If it wasn't meant for you, please tell us and delete it.",
+		Logo:   mailLogo(w.practice),
 		Date:   w.now.In(w.practice.TimeZone),
 	})
 }

@@ -12,9 +12,9 @@ import (
 
 // page is what top and bottom ask of a page's struct.
 type page struct {
-	Title, Practice, Nav, Side, Notice, Problem, MailHeld string
-	Demo                                                  bool
-	Actor                                                 *actor
+	Title, Practice, Logo, Nav, Side, Notice, Problem, MailHeld string
+	Demo                                                        bool
+	Actor                                                       *actor
 }
 
 type actor struct {
@@ -25,7 +25,7 @@ type actor struct {
 func render(t *testing.T, p page) *goquery.Document {
 	t.Helper()
 	tmpl := template.New("").Funcs(template.FuncMap{"asset": func(name string) string { return "/static/" + name }})
-	for _, name := range []string{"top", "side", "bottom"} {
+	for _, name := range []string{"top", "_logo", "side", "bottom"} {
 		text, err := Files.ReadFile("shell/" + name + ".html")
 		if err != nil {
 			t.Fatal(err)
