@@ -140,7 +140,7 @@ func TestStoryImportKilled(t *testing.T) {
 	olga.opens("about:blank") // a page that polls would complain of the outage
 	site.stop(syscall.SIGKILL)
 
-	site = start(t, env, "serve")
+	start(t, env, "serve")
 	olga.opens(progress)
 	olga.sees("The import was interrupted")
 	olga.sees("nothing was imported")
