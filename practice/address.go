@@ -52,6 +52,20 @@ func (p *Practice) askAddress(tx *db.Tx, c db.Client, to db.Email, askedBy int64
 	return p.queue(tx, letter, db.Letter{Kind: db.LetterOldAddress, ClientID: c.ID})
 }
 
+// askNobody composes the letters of askAddress for nobody: an address that can't be used costs what another does.
+func (p *Practice) askNobody(tx *db.Tx) error {
+	o, err := tx.Organization()
+	if err != nil {
+		return err
+	}
+	for _, m := range []accountMessage{newAddressMessage, addressAskedMessage} {
+		if _, err := p.writeAccountLetter(o, m, mail.Address{Email: p.config.From}, tx.Now(), askedAddressLife); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // sendAddressLink queues the letter with which a new address is confirmed, and ends an earlier link.
 func (p *Practice) sendAddressLink(tx *db.Tx, c db.Client, change db.AddressChange) error {
 	if err := tx.CancelLetters(c.ID, db.LetterNewAddress, "a newer link was sent"); err != nil {
@@ -92,7 +106,12 @@ func (p *Practice) AskForAddress(ctx context.Context, by Client, address, passwo
 			return err
 		}
 		err = p.askAddress(tx, c, email, 0, askedAddressLife)
-		if sent = err == nil; err != nil && !errors.Is(err, db.ErrEmailTaken) {
+		if errors.Is(err, db.ErrEmailTaken) {
+			err = p.askNobody(tx)
+		} else {
+			sent = err == nil
+		}
+		if err != nil {
 			return err
 		}
 		return tx.Audit(db.AuditEntry{ByClient: c.ID, ClientID: c.ID, Act: "asked for another email address"})

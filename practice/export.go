@@ -71,7 +71,10 @@ func (p *Practice) noteExport(ctx context.Context, by Administrator, what string
 
 // exportClients calls each for every client, a batch at a time, in list order: those who are archived after the others.
 func exportClients(tx *db.Tx, by Administrator, archived bool, each func([]db.Client) error) error {
-	for _, away := range []bool{false, true}[:1+btoi(archived)] {
+	for _, away := range []bool{false, true} {
+		if away && !archived {
+			break
+		}
 		ids, err := tx.ClientIDs(by.reach(), db.ClientFilter{Archived: away})
 		if err != nil {
 			return err
@@ -87,13 +90,6 @@ func exportClients(tx *db.Tx, by Administrator, archived bool, each func([]db.Cl
 		}
 	}
 	return nil
-}
-
-func btoi(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }
 
 func idsOf(clients []db.Client) []int64 {
