@@ -68,13 +68,14 @@ func (tx *Tx) SweepAddressChanges() error {
 // addEmail is the one way for an address into the table: a client's or a staff member's, or (change) one that waits to be
 // confirmed. An address that nobody confirmed in time stands in nobody's way.
 func (tx *Tx) addEmail(e Email, clientID, staffID int64, change *AddressChange) error {
-	insert := func() error {
-		var asked AddressChange
-		if change != nil {
-			asked = *change
+	insert := func() (err error) {
+		if change == nil {
+			_, err = tx.exec("INSERT INTO email_addresses (canonical, email, mailbox, client_id, staff_id) VALUES (?, ?, ?, ?, ?)",
+				e.canonical, e.typed, e.Mailbox(), orNull(clientID), orNull(staffID))
+		} else {
+			_, err = tx.exec("INSERT INTO email_addresses (canonical, email, mailbox, client_id, pending, asked_by, asked_at, ends_at) VALUES (?, ?, ?, ?, 1, ?, ?, ?)",
+				e.canonical, e.typed, e.Mailbox(), change.ClientID, orNull(change.AskedBy), ms(change.AskedAt), ms(change.EndsAt))
 		}
-		_, err := tx.exec("INSERT INTO email_addresses (canonical, email, mailbox, client_id, staff_id, pending, asked_by, asked_at, ends_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-			e.canonical, e.typed, e.Mailbox(), orNull(clientID), orNull(staffID), change != nil, orNull(asked.AskedBy), ms(asked.AskedAt), ms(asked.EndsAt))
 		return named(err)
 	}
 	err := insert()

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 	"unicode"
 
@@ -200,6 +201,16 @@ func searchText(c Client) string {
 	return SearchFold(c.FirstName + " " + c.LastName + " " + c.PreferredName + " " + c.Email.String())
 }
 
+// folders are made once and used again: they are costly, and none may be used twice at a time.
+var folders = sync.Pool{New: func() any {
+	return transform.Chain(norm.NFKD, runes.Remove(runes.In(unicode.Mn)), runes.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}), cases.Fold(), norm.NFC)
+}}
+
 // SearchFold makes texts that people would search for alike equal: no marks, no case, no line breaks.
 func SearchFold(s string) string {
 	for i := 0; ; i++ {
@@ -210,12 +221,8 @@ func SearchFold(s string) string {
 			break
 		}
 	}
-	t := transform.Chain(norm.NFKD, runes.Remove(runes.In(unicode.Mn)), runes.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
-			return ' '
-		}
-		return r
-	}), cases.Fold(), norm.NFC)
+	t := folders.Get().(transform.Transformer)
+	defer folders.Put(t)
 	folded, _, err := transform.String(t, s)
 	if err != nil {
 		return strings.ToLower(s)
