@@ -122,6 +122,28 @@ func (p *Practice) AskForAddress(ctx context.Context, by Client, address, passwo
 	return err
 }
 
+// asksOwnPassword tells whether the address that waits for a client is confirmed with the password that they have. A new one
+// can be chosen only where whoever gave the address may read the client's completed forms anyway: otherwise the right to edit
+// a record would open them.
+func asksOwnPassword(tx *db.Tx, clientID int64) (bool, error) {
+	change, err := tx.AddressChange(db.Oneself(clientID), clientID)
+	if errors.Is(err, ErrNotFound) {
+		return false, nil // the link is over
+	}
+	if err != nil || change.AskedBy == 0 {
+		return true, err
+	}
+	asker, err := tx.StaffByID(change.AskedBy)
+	if err != nil || !asker.DisabledAt.IsZero() {
+		return true, err
+	}
+	_, err = tx.ClientByID(Staff{asker}.reads(), clientID)
+	if errors.Is(err, ErrNotFound) {
+		return true, nil
+	}
+	return false, err
+}
+
 // provePassword has a client give their own password; Invalid when it isn't, and after too many wrong ones.
 func (p *Practice) provePassword(ctx context.Context, by Client, password, network string) error {
 	account, place := "account "+by.record.Email.Canonical(), "network "+network

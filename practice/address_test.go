@@ -257,3 +257,44 @@ func data(t *testing.T, c *cast.Cast, l db.Letter) (mail []byte) {
 	}
 	return mail
 }
+
+// Who may edit a record, but not read what its client answered, gets into the portal no more than before.
+func TestEditingDoesNotOpenAnAccount(t *testing.T) {
+	c := cast.New(t)
+	grant := func(id string, permissions ...db.Permission) {
+		t.Helper()
+		if _, err := c.Practice.ChangeStaff(t.Context(), c.Olga, id, practice.StaffEntry{Name: "Finn Frey", Role: db.RoleStaff, Permissions: permissions}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	grant(c.Finn.PublicID(), db.MayEditClients)
+	who, err := c.Practice.Authenticate(t.Context(), c.Sessions["Finn"], true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	finn, _ := who.Staff()
+	if err := newEmail(t, c, finn, c.Leo, "finns.own@oak.example"); err != nil {
+		t.Fatal(err)
+	}
+	token := addressToken(t, c, c.Leo)
+	var over practice.NotLive
+	if _, _, err := c.Practice.ChoosePassword(t.Context(), token, newPassword, network); !errors.As(err, &over) {
+		t.Fatalf("Finn chooses a password for Leo: %v", err)
+	}
+	if l, err := c.Practice.OpenLink(t.Context(), token); err != nil || !l.OwnPassword {
+		t.Errorf("the link doesn't ask for Leo's own password: %+v %v", l, err)
+	}
+	grant(c.Finn.PublicID(), db.MayEditClients, db.MayReadForms)
+	if l, err := c.Practice.OpenLink(t.Context(), token); err != nil || l.OwnPassword {
+		t.Errorf("whoever may read everything can't vouch: %+v %v", l, err)
+	}
+	if _, err := c.Practice.DisableStaff(t.Context(), c.Olga, c.Finn.PublicID(), practice.KeepAssigned); err != nil {
+		t.Fatal(err)
+	}
+	if l, err := c.Practice.OpenLink(t.Context(), token); err != nil || !l.OwnPassword {
+		t.Errorf("somebody who has left vouches: %+v %v", l, err)
+	}
+	if _, _, err := c.Practice.ConfirmAddress(t.Context(), token, cast.Password, network); err != nil {
+		t.Errorf("Leo can't confirm: %v", err)
+	}
+}

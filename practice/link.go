@@ -83,11 +83,9 @@ func openLink(tx *db.Tx, token string) (h heldLink, err error) {
 	}
 	resets := h.Purpose == db.LinkNewPassword || h.Purpose == db.LinkNewAddress
 	if h.Purpose == db.LinkNewAddress {
-		change, err := tx.AddressChange(db.Oneself(h.record.ClientID), h.record.ClientID)
-		if err != nil && !errors.Is(err, ErrNotFound) {
+		if h.OwnPassword, err = asksOwnPassword(tx, h.record.ClientID); err != nil {
 			return h, err
 		}
-		h.OwnPassword = err == nil && change.AskedBy == 0
 	}
 	switch {
 	case shut:
