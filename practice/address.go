@@ -41,15 +41,7 @@ func (p *Practice) askAddress(tx *db.Tx, c db.Client, to db.Email, askedBy int64
 	if err := p.sendAddressLink(tx, c, change); err != nil {
 		return err
 	}
-	o, err := tx.Organization()
-	if err != nil {
-		return err
-	}
-	letter, err := p.writeAccountLetter(o, addressAskedMessage, Actor{client: Client{c}}.address(), tx.Now(), 0)
-	if err != nil {
-		return err
-	}
-	return p.queue(tx, letter, db.Letter{Kind: db.LetterOldAddress, ClientID: c.ID})
+	return p.sendOldAddress(tx, addressAskedMessage, Actor{client: Client{c}})
 }
 
 // askNobody composes the letters of askAddress for nobody: an address that can't be used costs what another does.

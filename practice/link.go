@@ -386,17 +386,17 @@ func (p *Practice) sendJoinStaff(tx *db.Tx, member db.StaffMember, sentBy int64)
 	return tx.Audit(db.AuditEntry{StaffID: sentBy, Act: "sent a link to choose a password", Detail: "to staff member " + member.PublicID})
 }
 
-// sendOldAddress queues the letter that tells a staff member, at the address they signed in with, that it was changed.
-func (p *Practice) sendOldAddress(tx *db.Tx, before db.StaffMember) error {
+// sendOldAddress queues the letter that tells somebody, at the address they sign in with, of another.
+func (p *Practice) sendOldAddress(tx *db.Tx, m accountMessage, to Actor) error {
 	o, err := tx.Organization()
 	if err != nil {
 		return err
 	}
-	letter, err := p.writeAccountLetter(o, oldAddressMessage, Actor{staff: Staff{before}}.address(), tx.Now(), 0)
+	letter, err := p.writeAccountLetter(o, m, to.address(), tx.Now(), 0)
 	if err != nil {
 		return err
 	}
-	return p.queue(tx, letter, db.Letter{Kind: db.LetterOldAddress, StaffID: before.ID})
+	return p.queue(tx, letter, db.Letter{Kind: db.LetterOldAddress, StaffID: to.staff.member.ID, ClientID: to.client.record.ID})
 }
 
 func (p *Practice) sendNewPassword(tx *db.Tx, who Actor) error {

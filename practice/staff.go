@@ -270,7 +270,7 @@ func (p *Practice) ChangeStaffEmail(ctx context.Context, by Administrator, id, a
 			return err
 		}
 		if before.PasswordHash != "" {
-			if err := p.sendOldAddress(tx, before); err != nil {
+			if err := p.sendOldAddress(tx, oldAddressMessage, Actor{staff: Staff{before}}); err != nil {
 				return err
 			}
 		}
