@@ -153,6 +153,9 @@ const mayNotLeave = `CASE
 	WHEN letters.kind <> 'old address' AND NOT EXISTS (SELECT 1 FROM email_addresses e WHERE e.canonical = letters.canonical AND e.pending = (letters.kind = 'new address')
 			AND (e.client_id = letters.client_id OR e.staff_id = letters.staff_id))
 		THEN 'The email address was changed.'
+	WHEN letters.kind = 'old address' AND EXISTS (SELECT 1 FROM email_addresses e WHERE e.canonical = letters.canonical
+			AND (e.client_id IS NOT letters.client_id OR e.staff_id IS NOT letters.staff_id))
+		THEN 'The email address is used by somebody else now.'
 	WHEN EXISTS (SELECT 1 FROM clients c WHERE c.id = letters.client_id AND c.portal_off_at IS NOT NULL)
 		THEN 'Portal access was turned off.'
 	WHEN EXISTS (SELECT 1 FROM clients c WHERE c.id = letters.client_id AND c.archived_at IS NOT NULL)

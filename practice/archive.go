@@ -43,7 +43,8 @@ func (p *Practice) ReleaseAddress(ctx context.Context, by Staff, publicID string
 		if c.Email.IsZero() {
 			return nil
 		}
-		if err := tx.ReleaseAddress(c); err != nil {
+		const why = "the address was released"
+		if err := errors.Join(endAddressChange(tx, c.ID, why), tx.CancelLetters(c.ID, db.LetterOldAddress, why), tx.ReleaseAddress(c)); err != nil {
 			return err
 		}
 		return tx.Audit(db.AuditEntry{StaffID: by.member.ID, Act: "released the address", ClientID: c.ID})

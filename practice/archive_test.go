@@ -206,3 +206,35 @@ func TestRecordFields(t *testing.T) {
 		t.Errorf("history: %+v", h)
 	}
 }
+
+// A new address that waits goes with the one that is released, and nobody who gets either reads what was meant for another.
+func TestReleaseEndsAnAddressChange(t *testing.T) {
+	c := cast.New(t)
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(c.Practice.ArchiveClient(t.Context(), c.Olga.Staff, c.Mia.PublicID))
+	must(newEmail(t, c, c.Olga.Staff, c.Mia, "mia@oak.example"))
+	must(c.Practice.ReleaseAddress(t.Context(), c.Olga.Staff, c.Mia.PublicID))
+	must(c.Practice.RestoreClient(t.Context(), c.Olga.Staff, c.Mia.PublicID))
+	add(t, c, c.Olga.Staff, practice.ClientFields{FirstName: "A", LastName: "One", Email: "mia@mail.example"})
+	add(t, c, c.Olga.Staff, practice.ClientFields{FirstName: "A", LastName: "Two", Email: "mia@oak.example"})
+	if leaving := claim(t, c); len(leaving) != 0 {
+		t.Errorf("%d letters leave, the first to %s", len(leaving), leaving[0].To)
+	}
+
+	// Word to an old address doesn't reach whoever has it by then.
+	must(newEmail(t, c, c.Olga.Staff, c.Leo, "leo@oak.example"))
+	if _, _, err := c.Practice.ChoosePassword(t.Context(), addressToken(t, c, c.Leo), newPassword, network); err != nil {
+		t.Fatal(err)
+	}
+	add(t, c, c.Olga.Staff, practice.ClientFields{FirstName: "A", LastName: "Three", Email: "leo@mail.example"})
+	for _, l := range claim(t, c) {
+		if l.To.Canonical() == "leo@mail.example" {
+			t.Errorf("%q leaves for somebody else", l.Subject)
+		}
+	}
+}
