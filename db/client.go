@@ -119,9 +119,11 @@ func (tx *Tx) ClientIDsOf(reach Reach, publicIDs []string) ([]int64, error) {
 // AddClient adds c with its address, and fills in its ids. ErrEmailTaken when somebody has the address.
 func (tx *Tx) AddClient(c *Client) (err error) {
 	c.PublicID, c.CreatedAt = uuid.NewString(), tx.now
-	c.ID, err = tx.insert(`INSERT INTO clients (public_id, first_name, last_name, preferred_name, date_of_birth, phone, pronouns, language, guardian,
+	// The id of a client whose data was deleted is never given again: the audit log knows them by it.
+	c.ID, err = tx.insert(`INSERT INTO clients (id, public_id, first_name, last_name, preferred_name, date_of_birth, phone, pronouns, language, guardian,
 			no_email_at, sort_key, search, created_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		VALUES (1 + max(ifnull((SELECT max(id) FROM clients), 0), ifnull((SELECT max(client_id) FROM audit_entries WHERE client_id IS NOT NULL), 0)),
+			?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		c.PublicID, c.FirstName, c.LastName, c.PreferredName, c.DateOfBirth, c.Phone, c.Pronouns, c.Language, c.Guardian,
 		ms(c.NoEmailAt), c.SortKey(), searchText(*c), ms(tx.now))
 	if err != nil {

@@ -53,8 +53,10 @@ func (tx *Tx) DeleteClient(clientID int64) error {
 	return nil
 }
 
-// EmptyLog writes the write-ahead log into the database and empties it, so that nothing that was deleted is left in it.
-func (db *DB) EmptyLog(ctx context.Context) error {
-	_, err := db.write.ExecContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)")
-	return err
+// EmptyLog writes the write-ahead log into the database and empties it, so that nothing that was deleted is left in it. It
+// tells whether it could: while somebody reads an older state, it can't.
+func (db *DB) EmptyLog(ctx context.Context) (emptied bool, err error) {
+	var busy, pages, written int
+	err = db.write.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &pages, &written)
+	return busy == 0, err
 }

@@ -136,12 +136,17 @@ func partly(c *fiber.Ctx) bool { return c.Get("HX-Request") != "" }
 // polls tells that a page asked by itself, not a person.
 func polls(c *fiber.Ctx) bool { return c.Query("poll") != "" }
 
-// show answers with a template, whole or not at all. Fiber's own Render makes a list of its mounted apps at the first call,
-// which is a race among the first requests.
+// show answers with a template, whole or not at all. The template is executed as it was loaded: the engine's Render copies it
+// first, which is a race with the first request that has it escaped, and Fiber's own makes a list of its mounted apps at the
+// first call, which is another.
 func (s *Site) show(c *fiber.Ctx, name string, data any) error {
+	template := s.engine.Templates.Lookup(name)
+	if template == nil {
+		return fmt.Errorf("show %s: there is no such template", name)
+	}
 	page := bytebufferpool.Get()
 	defer bytebufferpool.Put(page)
-	if err := s.engine.Render(page, name, data); err != nil {
+	if err := template.Execute(page, data); err != nil {
 		return fmt.Errorf("show %s: %w", name, err)
 	}
 	c.Set(fiber.HeaderContentType, fiber.MIMETextHTMLCharsetUTF8)

@@ -9,9 +9,9 @@ import (
 // formulas are what a cell begins with that a spreadsheet would run.
 const formulas = "=+-@\t\r"
 
-// isFormula tells of a cell that begins as a formula does, but for apostrophes before it.
+// isFormula tells of a cell that begins as a formula does, but for apostrophes and blanks before it.
 func isFormula(cell string) bool {
-	cell = strings.TrimLeft(cell, "'")
+	cell = strings.TrimLeft(cell, "' \n\u00a0\ufeff")
 	return cell != "" && strings.IndexByte(formulas, cell[0]) >= 0
 }
 

@@ -68,5 +68,12 @@ func (p *Practice) deleteClient(ctx context.Context, reach db.Reach, by int64, p
 	if err != nil {
 		return err
 	}
-	return p.db.EmptyLog(ctx)
+	return p.emptyLog(ctx)
+}
+
+// emptyLog empties the database's log of what was deleted, now or, while somebody reads, at the next sweep.
+func (p *Practice) emptyLog(ctx context.Context) error {
+	emptied, err := p.db.EmptyLog(ctx)
+	p.logHolds.Store(!emptied)
+	return err
 }

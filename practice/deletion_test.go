@@ -105,3 +105,55 @@ func TestFinalAnswersAreNotDeleted(t *testing.T) {
 		}
 	}
 }
+
+// A client who comes after one whose data was deleted has a history of their own.
+func TestNobodyGetsADeletedClientsNumber(t *testing.T) {
+	c := cast.New(t)
+	last := add(t, c, c.Olga.Staff, practice.ClientFields{FirstName: "Last", LastName: "Added"})
+	if err := c.Practice.ArchiveClient(t.Context(), c.Olga.Staff, last); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Practice.DeleteClient(t.Context(), c.Olga, last, "Added, Last"); err != nil {
+		t.Fatal(err)
+	}
+	next := add(t, c, c.Olga.Staff, practice.ClientFields{FirstName: "Next", LastName: "Added"})
+	d, err := c.Practice.OpenClient(t.Context(), c.Olga.Staff, next, false)
+	if err != nil || len(d.History) != 1 || d.History[0].Act != "added the client" {
+		t.Errorf("history %+v, %v", d.History, err)
+	}
+}
+
+// While somebody reads an older state, the log can't be emptied; the next sweep does it.
+func TestDeletionEmptiesTheLogLater(t *testing.T) {
+	on := &folder{T: t}
+	c := cast.New(on)
+	id := add(t, c, c.Olga.Staff, practice.ClientFields{FirstName: "Quin", LastName: "Qxlater"})
+	if err := c.Practice.ArchiveClient(t.Context(), c.Olga.Staff, id); err != nil {
+		t.Fatal(err)
+	}
+	holds := func() bool {
+		t.Helper()
+		text, err := os.ReadFile(filepath.Join(on.path, "anteroom.db-wal"))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			t.Fatal(err)
+		}
+		return bytes.Contains(text, []byte("Qxlater"))
+	}
+	if err := c.DB.View(t.Context(), func(tx *db.Tx) error {
+		if _, err := tx.Organization(); err != nil {
+			return err
+		}
+		return c.Practice.DeleteClient(t.Context(), c.Olga, id, "Qxlater, Quin")
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if !holds() {
+		t.Fatal("the reader held nothing back")
+	}
+	if err := c.Practice.Sweep(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if holds() {
+		t.Error("the log still holds what was deleted")
+	}
+}

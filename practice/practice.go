@@ -58,6 +58,7 @@ type Practice struct {
 	papers sync.Map      // key and version → *forms.Form
 
 	importJob atomic.Pointer[ImportJob] // the latest
+	logHolds  atomic.Bool               // the database's log still holds what was deleted
 
 	setUp     atomic.Bool // there is an organization
 	setUpCode string

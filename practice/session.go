@@ -190,6 +190,11 @@ func (p *Practice) NoteRefusal(ctx context.Context, who Actor, asked string) err
 
 // Sweep forgets sessions that ended, guesses that no longer count, and lists that nobody imported.
 func (p *Practice) Sweep(ctx context.Context) error {
+	if p.logHolds.Load() {
+		if err := p.emptyLog(ctx); err != nil {
+			return err
+		}
+	}
 	return p.db.Update(ctx, func(tx *db.Tx) error {
 		return errors.Join(tx.SweepSessions(tx.Now().Add(-idleLimit), tx.Now().Add(-absoluteLimit)), tx.SweepAttempts(tx.Now().Add(-askWindow)),
 			tx.SweepImports(tx.Now().Add(-importLife)), tx.SweepTouches(), tx.SweepAddressChanges())
