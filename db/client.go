@@ -55,7 +55,8 @@ func readClient(s scanner) (c Client, err error) {
 		textScan{&c.Email.typed}, textScan{&c.Email.canonical},
 		&c.Pronouns, &c.Language, &c.Guardian, timeScan{&c.NoEmailAt}, timeScan{&c.ArchivedAt}, timeScan{&c.CreatedAt},
 		timeScan{&p.OffAt}, timeScan{&p.AccountAt}, textScan{&p.Invitation}, timeScan{&p.SentAt}, timeScan{&p.ExpiresAt},
-		timeScan{&p.UsedAt}, timeScan{&p.EndedAt}, textScan{(*string)(&p.Letter)}, textScan{&p.Reply})
+		timeScan{&p.UsedAt}, timeScan{&p.EndedAt}, textScan{(*string)(&p.Letter)}, textScan{&p.Reply},
+		timeScan{&p.BouncedAt}, timeScan{&p.UnwantedAt})
 	p.hasEmail, p.ArchivedAt = !c.Email.IsZero(), c.ArchivedAt
 	return c, err
 }

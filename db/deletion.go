@@ -32,6 +32,7 @@ func (tx *Tx) DeleteClient(clientID int64) error {
 		"DELETE FROM answers" + theirForms,
 		"DELETE FROM signatures" + theirForms,
 		"DELETE FROM form_requests WHERE client_id = ?",
+		"DELETE FROM letter_mails WHERE letter_id IN (SELECT id FROM letters WHERE client_id = ?)",
 		"DELETE FROM letters WHERE client_id = ?",
 		"DELETE FROM invitations WHERE client_id = ?",
 		"DELETE FROM links WHERE client_id = ?",

@@ -28,7 +28,7 @@ type Message struct {
 // DefaultMessage returns the message that new drafts of a kind start with, and the keys of the forms ticked in them.
 // ErrNotFound when nobody saved one.
 func (tx *Tx) DefaultMessage(kind MessageKind) (m Message, formKeys []string, err error) {
-	if err = tx.row("SELECT subject, body FROM default_messages WHERE kind = ?", kind).Scan(&m.Subject, &m.Body); err != nil {
+	if err = tx.row("SELECT subject, body FROM default_messages WHERE kind = ? AND language = ''", kind).Scan(&m.Subject, &m.Body); err != nil {
 		return m, nil, named(err)
 	}
 	formKeys, err = column[string](tx, "SELECT form_key FROM default_forms WHERE kind = ?", kind)
@@ -37,7 +37,7 @@ func (tx *Tx) DefaultMessage(kind MessageKind) (m Message, formKeys []string, er
 
 // SaveDefaultMessage makes a message and forms those that new drafts start with.
 func (tx *Tx) SaveDefaultMessage(kind MessageKind, m Message, formKeys []string) error {
-	_, err := tx.exec("INSERT INTO default_messages (kind, subject, body) VALUES (?, ?, ?) ON CONFLICT (kind) DO UPDATE SET subject = excluded.subject, body = excluded.body",
+	_, err := tx.exec("INSERT INTO default_messages (kind, subject, body) VALUES (?, ?, ?) ON CONFLICT (kind, language) DO UPDATE SET subject = excluded.subject, body = excluded.body",
 		kind, m.Subject, m.Body)
 	if err != nil {
 		return err

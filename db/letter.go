@@ -64,10 +64,14 @@ type Letter struct {
 func (tx *Tx) AddLetter(l *Letter) (err error) {
 	l.PublicID, l.State, l.CreatedAt, l.Due = uuid.NewString(), LetterQueued, tx.now, tx.now
 	l.ID, err = tx.insert(`INSERT INTO letters (public_id, kind, client_id, staff_id, sent_by, draft_id, invitation_id, link_id,
-			message_id, canonical, envelope_from, envelope_to, subject, data, due, created_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			message_id, canonical, envelope_from, envelope_to, subject, due, created_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		l.PublicID, l.Kind, orNull(l.ClientID), orNull(l.StaffID), orNull(l.SentBy), orNull(l.DraftID), orNull(l.InvitationID), orNull(l.LinkID),
-		l.MessageID, l.To.canonical, l.EnvelopeFrom, l.To.Envelope(), l.Subject, l.Data, ms(l.Due), ms(tx.now))
+		l.MessageID, l.To.canonical, l.EnvelopeFrom, l.To.Envelope(), l.Subject, ms(l.Due), ms(tx.now))
+	if err != nil {
+		return err
+	}
+	_, err = tx.exec("INSERT INTO letter_mails (letter_id, data) VALUES (?, ?)", l.ID, l.Data)
 	return err
 }
 
@@ -209,7 +213,7 @@ func (tx *Tx) ClaimLetters(n int, lease time.Duration) (claimed []Letter, err er
 			return c, err
 		}, `UPDATE letters SET state = 'sending', attempts = attempts + 1, lease_until = ?
 			WHERE id IN (SELECT id FROM letters WHERE state = 'queued' AND due <= ? AND `+mayLeaveNow+` ORDER BY due, id LIMIT ?)
-			RETURNING `+letterColumns+`, data, `+mayNotLeave, ms(tx.now.Add(lease)), ms(tx.now), n-len(claimed))
+			RETURNING `+letterColumns+`, (SELECT data FROM letter_mails WHERE letter_id = letters.id), `+mayNotLeave, ms(tx.now.Add(lease)), ms(tx.now), n-len(claimed))
 		if err != nil || len(batch) == 0 {
 			return claimed, err
 		}

@@ -30,17 +30,20 @@ type Portal struct {
 	UsedAt     time.Time
 	EndedAt    time.Time // revoked or replaced
 	Letter     LetterState
-	Reply      string // why the letter stopped, in the relay's words or ours
+	Reply      string    // why the letter stopped, in the relay's words or ours
+	BouncedAt  time.Time // the office had mail to the address back
+	UnwantedAt time.Time // whoever reads the address said that our mail isn't meant for them
 
 	hasEmail bool
 }
 
-const portalColumns = `c.portal_off_at, p.created_at, i.public_id, i.sent_at, k.expires_at, k.used_at, k.ended_at, t.state, t.reply`
+const portalColumns = `c.portal_off_at, p.created_at, i.public_id, i.sent_at, k.expires_at, k.used_at, k.ended_at, t.state, t.reply,
+	e.bounced_at, e.unwanted_at`
 
 const portalJoins = `LEFT JOIN portal_accounts p ON p.client_id = c.id
 	LEFT JOIN invitations i ON i.id = (SELECT max(id) FROM invitations WHERE client_id = c.id)
 	LEFT JOIN links k ON k.id = i.link_id
-	LEFT JOIN letters t ON t.id = (SELECT max(id) FROM letters WHERE invitation_id = i.id) `
+	LEFT JOIN letters t ON t.id = (SELECT max(id) FROM letters WHERE invitation_id = i.id AND kind = 'invitation') `
 
 // State derives the portal state at a time.
 func (p Portal) State(now time.Time) PortalState {
@@ -53,7 +56,7 @@ func (p Portal) State(now time.Time) PortalState {
 		return PortalNoEmail
 	case p.Invitation == "" || !p.EndedAt.IsZero():
 		return PortalNotInvited
-	case p.Letter == LetterFailed || p.Letter == LetterNeedsAttention:
+	case p.Letter == LetterFailed, p.Letter == LetterNeedsAttention, p.Troubled():
 		return PortalCouldntSend
 	case !now.Before(p.ExpiresAt):
 		return PortalExpired
@@ -64,6 +67,9 @@ func (p Portal) State(now time.Time) PortalState {
 	}
 	return PortalQueued
 }
+
+// Troubled tells that mail to the address on file doesn't reach the client.
+func (p Portal) Troubled() bool { return !p.BouncedAt.IsZero() || !p.UnwantedAt.IsZero() }
 
 // Shut tells that the portal is closed to the client: it was turned off for them, or they are archived.
 func (p Portal) Shut() bool { return !p.OffAt.IsZero() || !p.ArchivedAt.IsZero() }

@@ -251,7 +251,7 @@ func claim(t *testing.T, c *cast.Cast) (claimed []db.Letter) {
 func data(t *testing.T, c *cast.Cast, l db.Letter) (mail []byte) {
 	t.Helper()
 	if err := c.DB.View(t.Context(), func(tx *db.Tx) error {
-		return tx.QueryRow("SELECT data FROM letters WHERE id = ?", l.ID).Scan(&mail)
+		return tx.QueryRow("SELECT data FROM letter_mails WHERE letter_id = ?", l.ID).Scan(&mail)
 	}); err != nil {
 		t.Fatal(err)
 	}

@@ -280,7 +280,7 @@ func TestLettersHoldNoSecret(t *testing.T) {
 	token := lastToken(t, c, c.Mia.ID, 0)
 	var data string
 	if err := c.DB.View(t.Context(), func(tx *db.Tx) error {
-		return tx.QueryRow("SELECT data FROM letters").Scan(&data)
+		return tx.QueryRow("SELECT data FROM letter_mails").Scan(&data)
 	}); err != nil {
 		t.Fatal(err)
 	}
