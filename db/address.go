@@ -59,6 +59,18 @@ func (tx *Tx) ConfirmAddress(c Client) error {
 	return errors.Join(tx.EndAddressChange(c.ID), tx.ChangeClient(c))
 }
 
+// MarkBounced notes that the office had mail to a client's address back; it changes nothing where that is noted already.
+func (tx *Tx) MarkBounced(clientID, by int64) error {
+	_, err := tx.exec("UPDATE email_addresses SET bounced_at = ?, bounced_by = ? WHERE client_id = ? AND pending = 0 AND bounced_at IS NULL", ms(tx.now), by, clientID)
+	return err
+}
+
+// LiftAddressMarks forgets that mail to a client's address didn't reach them.
+func (tx *Tx) LiftAddressMarks(clientID int64) error {
+	_, err := tx.exec("UPDATE email_addresses SET bounced_at = NULL, bounced_by = NULL, unwanted_at = NULL WHERE client_id = ? AND pending = 0", clientID)
+	return err
+}
+
 // SweepAddressChanges frees the addresses that nobody confirmed in time.
 func (tx *Tx) SweepAddressChanges() error {
 	_, err := tx.exec("DELETE FROM email_addresses WHERE pending = 1 AND ends_at <= ?", ms(tx.now))

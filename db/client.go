@@ -173,7 +173,12 @@ func (tx *Tx) SetClientNotes(clientID int64, notes string) error {
 	return err
 }
 
+// setClientEmail puts an address on file. Another spelling of the one that is there keeps what is known of it.
 func (tx *Tx) setClientEmail(clientID int64, e Email) error {
+	same, err := tx.exec("UPDATE email_addresses SET email = ?, mailbox = ? WHERE client_id = ? AND pending = 0 AND canonical = ?", e.typed, e.Mailbox(), clientID, e.canonical)
+	if err != nil || same == 1 {
+		return err
+	}
 	if _, err := tx.exec("DELETE FROM email_addresses WHERE client_id = ? AND pending = 0", clientID); err != nil {
 		return err
 	}

@@ -24,6 +24,7 @@ type Link struct {
 	StaffID   int64
 	CreatedAt time.Time
 	ExpiresAt time.Time
+	OpenedAt  time.Time // first, by anybody: possibly a mail scanner
 	UsedAt    time.Time
 	EndedAt   time.Time // revoked, or replaced by a newer one
 }
@@ -58,10 +59,10 @@ func (tx *Tx) EndLinks(purpose Purpose, clientID, staffID int64) error {
 	return err
 }
 
-const linkColumns = "id, purpose, client_id, staff_id, created_at, expires_at, used_at, ended_at"
+const linkColumns = "id, purpose, client_id, staff_id, created_at, expires_at, opened_at, used_at, ended_at"
 
 func readLink(s scanner) (l Link, err error) {
-	err = s.Scan(&l.ID, &l.Purpose, idScan{&l.ClientID}, idScan{&l.StaffID}, timeScan{&l.CreatedAt}, timeScan{&l.ExpiresAt}, timeScan{&l.UsedAt}, timeScan{&l.EndedAt})
+	err = s.Scan(&l.ID, &l.Purpose, idScan{&l.ClientID}, idScan{&l.StaffID}, timeScan{&l.CreatedAt}, timeScan{&l.ExpiresAt}, timeScan{&l.OpenedAt}, timeScan{&l.UsedAt}, timeScan{&l.EndedAt})
 	return l, named(err)
 }
 
@@ -90,6 +91,12 @@ func (tx *Tx) LinkToken(linkID int64) (l Link, token string, err error) {
 	}
 	token, err = tx.db.keys.token(keyID, string(l.Purpose), nonce)
 	return l, token, err
+}
+
+// NoteLinkOpened notes when a link was opened first.
+func (tx *Tx) NoteLinkOpened(id int64) error {
+	_, err := tx.exec("UPDATE links SET opened_at = ? WHERE id = ? AND opened_at IS NULL", ms(tx.now), id)
+	return err
 }
 
 // UseLink spends a live link; ErrNotFound when it was spent, ended or expired meanwhile.

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"errors"
 	"net/netip"
 	"regexp"
@@ -19,16 +20,31 @@ const linkLife = 30 * time.Minute
 // isToken matches what could be a token: nothing else gets into a cookie.
 var isToken = regexp.MustCompile(`^[A-Za-z0-9_-]{43}$`)
 
-// openLink swaps the token in a mail's link for a cookie, so that it stands in no address bar, history or referrer. It looks
-// at nothing and spends nothing: mail scanners open links too.
+// noteTime is how long a link that is opened may wait until that is noted, while a large sending is written.
+const noteTime = time.Second
+
+// openLink swaps the token in a mail's link for a cookie, so that it stands in no address bar, history or referrer. It notes
+// when that was first and spends nothing: mail scanners open links too.
 func (s *Site) openLink(c *fiber.Ctx) error {
 	if token := c.Params("token"); isToken.MatchString(token) {
 		s.cookie.set(c, linkCookie, token, linkLife)
+		if c.Method() == fiber.MethodGet {
+			s.noteOpened(c, token)
+		}
 	} else {
 		s.cookie.clear(c, linkCookie)
 	}
 	c.Set(fiber.HeaderReferrerPolicy, "no-referrer")
 	return c.Redirect("/choose-password", fiber.StatusSeeOther)
+}
+
+// noteOpened notes that a link was opened. Whoever holds it gets in all the same where that can't be noted.
+func (s *Site) noteOpened(c *fiber.Ctx, token string) {
+	ctx, cancel := context.WithTimeout(c.UserContext(), noteTime)
+	defer cancel()
+	if err := s.Practice.NoteOpened(ctx, token); err != nil {
+		s.Log.Error("opening not noted", "reference", c.Locals(referenceKey), "error", err.Error())
+	}
 }
 
 type choosePasswordPage struct {

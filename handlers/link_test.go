@@ -163,3 +163,39 @@ func TestForgottenPasswordTellsNothing(t *testing.T) {
 		t.Error("the other session goes on")
 	}
 }
+
+// The first GET notes that the link was opened; HEAD doesn't, and where it can't be noted the page opens all the same.
+func TestLinkOpenedIsNoted(t *testing.T) {
+	s := newSite(t)
+	path := s.inviteAnn()
+	opened := func() (at time.Time) {
+		t.Helper()
+		s.update(func(tx *db.Tx) error {
+			l, err := tx.LinkByToken(strings.TrimPrefix(path, "/link/"))
+			at = l.OpenedAt
+			return err
+		})
+		return at
+	}
+	s.as("").ask("HEAD", path, nil).want(303)
+	if at := opened(); !at.IsZero() {
+		t.Errorf("HEAD opened it at %s", at)
+	}
+	s.update(func(tx *db.Tx) error {
+		_, err := tx.ExecContext(t.Context(), "CREATE TRIGGER no_room BEFORE UPDATE OF opened_at ON links BEGIN SELECT RAISE(ABORT, 'no room'); END")
+		return err
+	})
+	ann := s.as("")
+	ann.follow(ann.get(path)).want(200, "Join Client Portal")
+	if !strings.Contains(s.log.String(), "opening not noted") || !opened().IsZero() {
+		t.Error("a failure to note isn't in the log")
+	}
+	s.update(func(tx *db.Tx) error { _, err := tx.ExecContext(t.Context(), "DROP TRIGGER no_room"); return err })
+	ann.get(path).want(303)
+	first := opened()
+	s.Clock.Move(time.Hour)
+	ann.get(path).want(303)
+	if first.IsZero() || !opened().Equal(first) {
+		t.Errorf("opened first at %s, then %s", first, opened())
+	}
+}

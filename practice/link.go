@@ -58,6 +58,23 @@ func (p *Practice) OpenLink(ctx context.Context, token string) (l Link, err erro
 	return l, err
 }
 
+// NoteOpened notes when the link of an invitation was opened first. That spends nothing, and a mail scanner may have been the
+// one who did. Whoever holds the token may; of any other link nothing is noted.
+func (p *Practice) NoteOpened(ctx context.Context, token string) error {
+	var link db.Link
+	err := p.db.View(ctx, func(tx *db.Tx) (err error) {
+		link, err = tx.LinkByToken(token)
+		return err
+	})
+	if errors.Is(err, ErrNotFound) || err == nil && (link.Purpose != db.LinkJoin || !link.OpenedAt.IsZero()) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return p.db.Update(ctx, func(tx *db.Tx) error { return tx.NoteLinkOpened(link.ID) })
+}
+
 // heldLink is a link and whose it is.
 type heldLink struct {
 	Link
