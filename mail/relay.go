@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/url"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -25,91 +24,33 @@ import (
 type Relay struct {
 	Hello string // the name we give ourselves; empty for localhost
 
-	host, port         string
-	security           security
-	username, password string
-	roots              *x509.CertPool // nil: the system's
-	patience           patience
+	settings Settings
+	tokens   *tokens        // shared by all lines; nil without OAuth
+	roots    *x509.CertPool // nil: the system's
+	patience patience
 }
 
-type security int
-
-const (
-	startTLS    security = iota
-	implicitTLS          // from the first byte
-	clearText            // to this machine only
-)
-
-// patience is how long the relay may take.
-type patience struct{ connect, command, write, verdict time.Duration }
-
-// The verdict on a letter may take the relay longer: it may scan the letter
-// first, and giving up on it means not knowing.
-var usualPatience = patience{connect: 30 * time.Second, command: time.Minute, write: time.Minute, verdict: 5 * time.Minute}
-
-// ParseRelay reads smtp://user:password@host:587 (STARTTLS, or nothing is sent)
-// or smtps://host:465 (TLS from the start). ?tls=none is for a relay on this
-// very machine. Its errors say what to change and never quote the password.
-func ParseRelay(s string) (Relay, error) {
-	const example = "write it like smtp://user:password@mail.example.com:587"
-	u, err := url.Parse(s)
-	if err != nil { // the error would quote the password
-		return Relay{}, errors.New("the relay's address can't be read: " + example + "; in a password, write characters other than letters and digits as % and two hexadecimal digits")
+// Settings returns what the relay was made of, secrets included.
+func (r Relay) Settings() Settings {
+	s := r.settings
+	if s.OAuth != nil {
+		o := *s.OAuth
+		s.OAuth = &o
 	}
-	r := Relay{host: u.Hostname(), port: u.Port(), username: u.User.Username(), patience: usualPatience}
-	r.password, _ = u.User.Password()
-	switch u.Scheme {
-	case "smtp":
-		if r.port == "" {
-			r.port = "587"
-		}
-	case "smtps":
-		r.security = implicitTLS
-		if r.port == "" {
-			r.port = "465"
-		}
-	default:
-		return Relay{}, errors.New("the relay's address must begin with smtp:// or smtps://: " + example)
-	}
-	if r.host == "" {
-		return Relay{}, errors.New("the relay's address names no host: " + example)
-	}
-	if n, err := strconv.Atoi(r.port); err != nil || n < 1 || n > 65535 {
-		return Relay{}, errors.New("the relay's address has no possible port: " + example)
-	}
-	if strings.Trim(u.Path, "/") != "" || u.Fragment != "" {
-		return Relay{}, errors.New("the relay's address ends with the port: " + example)
-	}
-	if (r.username == "") != (r.password == "") {
-		return Relay{}, errors.New("the relay's address needs both a user and a password, or neither: " + example)
-	}
-	for name, values := range u.Query() {
-		if name != "tls" || len(values) != 1 || values[0] != "none" {
-			return Relay{}, errors.New("the relay's address knows one option only, ?tls=none")
-		}
-		if r.security == implicitTLS {
-			return Relay{}, errors.New("smtps:// and ?tls=none contradict each other")
-		}
-		if !isLoopback(r.host) {
-			return Relay{}, errors.New("?tls=none is for a relay on this machine only: to any other, mail and password travel encrypted")
-		}
-		r.security = clearText
-	}
-	return r, nil
-}
-
-func isLoopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
+	return s
 }
 
 // String names the relay without its password.
 func (r Relay) String() string {
 	scheme := "smtp://"
-	if r.security == implicitTLS {
+	if r.settings.Security == ImplicitTLS {
 		scheme = "smtps://"
 	}
-	return scheme + net.JoinHostPort(r.host, r.port)
+	return scheme + r.address()
+}
+
+func (r Relay) address() string {
+	return net.JoinHostPort(r.settings.Host, strconv.Itoa(r.settings.Port))
 }
 
 // Trouble is what keeps any letter from leaving, and is no letter's fault.
@@ -162,8 +103,19 @@ func (l *Line) Open(ctx context.Context) error {
 	if l.client != nil {
 		return nil
 	}
+	err := l.open(ctx)
+	if _, ok := errors.AsType[*spoiledToken](err); ok {
+		err = l.open(ctx) // with a new one
+	}
+	if spoiled, ok := errors.AsType[*spoiledToken](err); ok {
+		return spoiled.Trouble
+	}
+	return err
+}
+
+func (l *Line) open(ctx context.Context) error {
 	dialer := net.Dialer{Timeout: l.relay.patience.connect}
-	raw, err := dialer.DialContext(ctx, "tcp", net.JoinHostPort(l.relay.host, l.relay.port))
+	raw, err := dialer.DialContext(ctx, "tcp", l.relay.address())
 	if err != nil {
 		return l.unreachable(err)
 	}
@@ -184,15 +136,15 @@ func (l *Line) Open(ctx context.Context) error {
 // begin goes from a bare connection to one that takes letters.
 func (l *Line) begin(ctx context.Context) (err error) {
 	r := l.relay
-	config := &tls.Config{ServerName: r.host, MinVersion: tls.VersionTLS12, RootCAs: r.roots}
-	switch r.security {
-	case implicitTLS:
+	config := &tls.Config{ServerName: r.settings.Host, MinVersion: tls.VersionTLS12, RootCAs: r.roots}
+	switch r.settings.Security {
+	case ImplicitTLS:
 		secured := tls.Client(l.conn, config)
 		if err := secured.HandshakeContext(ctx); err != nil {
 			return l.untrusted(err)
 		}
 		l.client = smtp.NewClient(secured)
-	case startTLS:
+	case StartTLS:
 		// go-smtp has the first, unencrypted greeting say localhost.
 		if l.client, err = smtp.NewClientStartTLS(l.conn, config); err != nil {
 			if _, answered := errors.AsType[*smtp.SMTPError](err); answered || !isNetwork(err) {
@@ -200,7 +152,7 @@ func (l *Line) begin(ctx context.Context) (err error) {
 			}
 			return l.unreachable(err)
 		}
-	case clearText:
+	case ClearText:
 		l.client = smtp.NewClient(l.conn)
 	}
 	l.client.CommandTimeout, l.client.SubmissionTimeout = r.patience.command, r.patience.verdict
@@ -209,24 +161,35 @@ func (l *Line) begin(ctx context.Context) (err error) {
 		hello = "localhost"
 	}
 	if err := l.client.Hello(hello); err != nil {
-		if _, answered := errors.AsType[*smtp.SMTPError](err); r.security == startTLS && !answered && !isTimeout(err) {
+		if _, answered := errors.AsType[*smtp.SMTPError](err); r.settings.Security == StartTLS && !answered && !isTimeout(err) {
 			return l.untrusted(err) // the handshake comes with the first words
 		}
 		return l.unreachable(err)
 	}
-	return l.signIn()
+	return l.signIn(ctx)
 }
 
-func (l *Line) signIn() error {
-	if l.relay.username == "" {
-		return nil
-	}
+func (l *Line) signIn(ctx context.Context) error {
+	s := l.relay.settings
 	var how sasl.Client
+	var token string
+	var inUse bool
 	switch {
+	case s.Username == "":
+		return nil
+	case s.OAuth != nil:
+		if !l.client.SupportsAuth(xoauth2Name) {
+			return &Trouble{Alarm: true, Reason: "The mail relay offers no way to sign in with OAuth (XOAUTH2)."}
+		}
+		var err error
+		if token, inUse, err = l.relay.tokens.get(ctx); err != nil {
+			return err
+		}
+		how = xoauth2{s.Username, token}
 	case l.client.SupportsAuth(sasl.Plain):
-		how = sasl.NewPlainClient("", l.relay.username, l.relay.password)
+		how = sasl.NewPlainClient("", s.Username, s.Password)
 	case l.client.SupportsAuth(sasl.Login):
-		how = sasl.NewLoginClient(l.relay.username, l.relay.password)
+		how = sasl.NewLoginClient(s.Username, s.Password)
 	default:
 		return &Trouble{Alarm: true, Reason: "The mail relay offers no way to sign in with a password."}
 	}
@@ -235,10 +198,18 @@ func (l *Line) signIn() error {
 		return nil
 	}
 	answer, answered := errors.AsType[*smtp.SMTPError](err)
-	if answered && answer.Code/100 == 5 {
+	if !answered || answer.Code/100 != 5 {
+		return l.unreachable(err)
+	}
+	if s.OAuth == nil {
 		return &Trouble{Alarm: true, Reason: "The mail relay refused our user name and password: " + words(answer)}
 	}
-	return l.unreachable(err)
+	refused := &Trouble{Alarm: true, Reason: "The mail relay refused the access token with which we sign in for this user name: " + words(answer)}
+	l.relay.tokens.spoiled(token)
+	if inUse {
+		return &spoiledToken{refused}
+	}
+	return refused
 }
 
 // Send hands one letter to the relay: its envelope is these two addresses and

@@ -47,8 +47,8 @@ func TestParseRelay(t *testing.T) {
 		"smtp://user:hunter2@host:0":  "port",
 		"smtp://user:hunter2@mail.example.com?tls=none": "on this machine only",
 		"smtps://user:hunter2@127.0.0.1?tls=none":       "contradict",
-		"smtp://user:hunter2@127.0.0.1?tls=off":         "one option",
-		"smtp://user:hunter2@127.0.0.1?insecure=1":      "one option",
+		"smtp://user:hunter2@127.0.0.1?tls=off":         "these options only",
+		"smtp://user:hunter2@127.0.0.1?insecure=1":      "these options only",
 	} {
 		_, err := ParseRelay(s)
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hunter2") {
@@ -57,7 +57,7 @@ func TestParseRelay(t *testing.T) {
 	}
 }
 
-var hasty = patience{connect: 5 * time.Second, command: 5 * time.Second, write: 5 * time.Second, verdict: 5 * time.Second}
+var hasty = patience{connect: 5 * time.Second, command: 5 * time.Second, write: 5 * time.Second, letter: 30 * time.Second, verdict: 5 * time.Second}
 
 // relayTo is the relay at a test's address.
 func relayTo(t testing.TB, url string) Relay {
@@ -337,7 +337,7 @@ func TestRelayThatHangs(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := relayTo(t, "smtp://"+talker(t, c.answer)+"?tls=none")
-			r.patience = patience{connect: 50 * time.Millisecond, command: 50 * time.Millisecond, write: 50 * time.Millisecond, verdict: 50 * time.Millisecond}
+			r.patience = patience{connect: 50 * time.Millisecond, command: 50 * time.Millisecond, write: 50 * time.Millisecond, letter: 5 * time.Second, verdict: 50 * time.Millisecond}
 			if got := sendSmall(t, r.Line()); got.Outcome != c.want {
 				t.Errorf("got %+v", got)
 			}
