@@ -38,7 +38,8 @@ type DB struct {
 	clock func() time.Time
 	lock  *os.File
 
-	search searchIndex
+	search   searchIndex
+	sendings sendingIndex
 }
 
 const driver = "sqlite3-anteroom"

@@ -56,14 +56,14 @@ func (p Portal) State(now time.Time) PortalState {
 		return PortalNoEmail
 	case p.Invitation == "" || !p.EndedAt.IsZero():
 		return PortalNotInvited
+	case p.Letter == LetterCancelled:
+		return PortalNotInvited
 	case p.Letter == LetterFailed, p.Letter == LetterNeedsAttention, p.Troubled():
 		return PortalCouldntSend
 	case !now.Before(p.ExpiresAt):
 		return PortalExpired
 	case p.Letter == LetterAccepted:
 		return PortalInvited
-	case p.Letter == LetterCancelled:
-		return PortalNotInvited
 	}
 	return PortalQueued
 }

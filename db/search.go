@@ -161,13 +161,21 @@ func (tx *Tx) searchSnapshot() (*searchSnapshot, error) {
 	return s, err
 }
 
+// keptTouches is how many touches are kept at most for a list of sendings that nobody has looked at for a while.
+const keptTouches = 10_000
+
 // SweepTouches forgets what memory has read.
 func (tx *Tx) SweepTouches() error {
 	s := tx.db.search.current.Load()
 	if s == nil {
 		return nil
 	}
-	_, err := tx.exec("DELETE FROM client_touches WHERE id <= ? AND id < (SELECT max(id) FROM client_touches)", s.touch) // the last one keeps ids growing
+	until := s.touch
+	if sent := tx.db.sendings.current.Load(); sent != nil {
+		until = max(min(until, sent.touch), until-keptTouches)
+	}
+	tx.db.sendings.swept.Store(until)
+	_, err := tx.exec("DELETE FROM client_touches WHERE id <= ? AND id < (SELECT max(id) FROM client_touches)", until) // the last one keeps ids growing
 	return err
 }
 
@@ -352,21 +360,11 @@ func (s *searchSnapshot) filter(reach Reach, f ClientFilter, now time.Time) func
 	if f.Archived || s.archived > 0 {
 		all = append(all, func(at int) bool { return (s.facts[at].has&isArchived != 0) == f.Archived })
 	}
-	assignedTo := func(staffID int64) func(at int) bool {
-		holds := s.setsWith(staffID)
-		return func(at int) bool { return holds[s.facts[at].staff] }
-	}
-	switch reach.kind {
-	case reachEverybody:
-	case reachAssigned:
-		all = append(all, assignedTo(reach.id))
-	case reachOneself:
-		all = append(all, func(at int) bool { return s.names[at].id == reach.id })
-	default:
-		all = append(all, func(int) bool { return false })
+	if within := s.within(reach); within != nil {
+		all = append(all, within)
 	}
 	if f.StaffID != 0 {
-		all = append(all, assignedTo(f.StaffID))
+		all = append(all, s.assignedTo(f.StaffID))
 	}
 	if f.Unassigned {
 		all = append(all, func(at int) bool { return s.facts[at].staff == 0 })
@@ -392,6 +390,47 @@ func (s *searchSnapshot) filter(reach Reach, f ClientFilter, now time.Time) func
 		}
 		return true
 	}
+}
+
+func (s *searchSnapshot) assignedTo(staffID int64) func(at int) bool {
+	holds := s.setsWith(staffID)
+	return func(at int) bool { return holds[s.facts[at].staff] }
+}
+
+// within tells whether the client at a place is within reach; nil: all are.
+func (s *searchSnapshot) within(reach Reach) func(at int) bool {
+	switch reach.kind {
+	case reachEverybody:
+		return nil
+	case reachAssigned:
+		return s.assignedTo(reach.id)
+	case reachOneself:
+		return func(at int) bool { return s.names[at].id == reach.id }
+	}
+	return func(int) bool { return false }
+}
+
+// among tells of each client's id below a number whether they are within reach, and a list of sendings shows what was sent to
+// them; nil: all are.
+func (s *searchSnapshot) among(reach Reach, f SendingFilter, below int64) []bool {
+	within, words := s.within(reach), searchWords(f.Query)
+	if within == nil && len(words) == 0 && f.StaffID == 0 && !f.Unassigned {
+		return nil
+	}
+	var assigned func(at int) bool
+	if f.StaffID != 0 {
+		assigned = s.assignedTo(f.StaffID)
+	}
+	among := make([]bool, below)
+	s.scan(words, func(at int) {
+		if within != nil && !within(at) || assigned != nil && !assigned(at) || f.Unassigned && s.facts[at].staff != 0 {
+			return
+		}
+		if id := s.names[at].id; id < below {
+			among[id] = true
+		}
+	})
+	return among
 }
 
 // setsWith tells of each set whether an id is in it.
