@@ -32,11 +32,14 @@ var ErrWrongKey = errors.New("this database was made with another key: put the r
 
 // DB is one data folder: the database, its key and the lock that keeps other processes out.
 type DB struct {
-	write *sql.DB // one connection: SQLite has one writer
-	read  *sql.DB
-	keys  *Keyring
-	clock func() time.Time
-	lock  *os.File
+	folder string
+	write  *sql.DB // one connection: SQLite has one writer
+	read   *sql.DB
+	keys   *Keyring
+	clock  func() time.Time
+	lock   *os.File
+
+	clockMoves bool // on purpose
 
 	search   searchIndex
 	sendings sendingIndex
@@ -54,12 +57,12 @@ func init() {
 
 // Open opens, and on the first start makes, the database in folder, sealed under the key in keyFile (empty: a file beside
 // the database, made when the database is). It returns ErrLocked when another process has the folder and ErrWrongKey when
-// the key is not the one that the database was made with.
+// the key is not the one that the database was made with. A folder that was restored or moved opens with its outbox paused.
 func Open(ctx context.Context, folder, keyFile string, clock func() time.Time) (_ *DB, err error) {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return nil, fmt.Errorf("data folder: %w", err)
 	}
-	db := &DB{clock: clock}
+	db := &DB{folder: folder, clock: clock}
 	if db.lock, err = lockFolder(folder); err != nil {
 		return nil, err
 	}
@@ -88,8 +91,10 @@ func Open(ctx context.Context, folder, keyFile string, clock func() time.Time) (
 	if err := db.checkSettings(ctx); err != nil {
 		return nil, err
 	}
-	if err := db.Update(ctx, (*Tx).checkKey); err != nil {
-		return nil, err
+	for _, check := range []func(*Tx) error{(*Tx).checkKey, (*Tx).checkOutbox} {
+		if err := db.Update(ctx, check); err != nil {
+			return nil, err
+		}
 	}
 	if db.read, err = sql.Open(driver, address+"?mode=ro&_query_only=on&_busy_timeout=5000&_cache_size=-12288&_stmt_cache_size=64"); err != nil {
 		return nil, err
