@@ -343,16 +343,20 @@ func serveSite(ctx context.Context, c config, clock func() time.Time, invented *
 	if err != nil {
 		return err
 	}
-	outbox := outbox{log: log, stopped: make(chan struct{})}
-	if err := outbox.start(database, c.smtpURL); err != nil {
+	if invented != nil {
+		database.ClockMoves()
+	}
+	outbox := mail.NewWorker(database, mailConnections, log)
+	stopOutbox, err := startOutbox(database, outbox, c.smtpURL, log)
+	if err != nil {
 		return err
 	}
-	defer outbox.stop()
-	p := practice.New(database, practice.Config{Public: c.public, Composer: composer, From: from, Wake: outbox.wake})
+	defer stopOutbox()
+	p := practice.New(database, practice.Config{Public: c.public, Composer: composer, From: from, Outbox: outbox})
 	if err := p.KeepLibrary(ctx); err != nil {
 		return err
 	}
-	config := handlers.Config{Practice: p, Public: c.public, Log: log, ProxyHeader: c.proxyHeader, MailHeld: outbox.held}
+	config := handlers.Config{Practice: p, Public: c.public, Log: log, ProxyHeader: c.proxyHeader, MailHeld: func() string { return p.OutboxStatus().Held }}
 	if invented != nil {
 		config.Mailbox = invented.Box
 	}
@@ -400,59 +404,30 @@ func introduce(ctx context.Context, c config, p *practice.Practice, invented *de
 	return err
 }
 
-// outbox is the worker that sends letters, where there is a relay to send them to.
-type outbox struct {
-	log     *slog.Logger
-	worker  *mail.Worker
-	cancel  context.CancelFunc
-	stopped chan struct{}
-}
+// mailConnections are kept open to the relay while there is work.
+const mailConnections = 10
 
-func (o *outbox) start(database *db.DB, relayURL string) error {
-	if relayURL == "" {
-		return nil
+// startOutbox has the outbox work, with a relay to send to if there is one, until stop, which waits for it.
+func startOutbox(database *db.DB, worker *mail.Worker, relayURL string, log *slog.Logger) (stop func(), err error) {
+	if relayURL != "" {
+		relay, err := mail.ParseRelay(relayURL)
+		if err != nil {
+			return nil, err
+		}
+		if err := database.Update(context.Background(), func(tx *db.Tx) error { return tx.SetAsideLetters(nowhere) }); err != nil {
+			return nil, err
+		}
+		worker.Configure(relay)
 	}
-	relay, err := mail.ParseRelay(relayURL)
-	if err != nil {
-		return err
-	}
-	o.worker = mail.NewWorker(database, relay, mailConnections, o.log)
 	ctx, cancel := context.WithCancel(context.Background())
-	o.cancel = cancel
-	if err := database.Update(ctx, func(tx *db.Tx) error { return tx.SetAsideLetters(nowhere) }); err != nil {
-		return err
-	}
+	stopped := make(chan struct{})
 	go func() {
-		defer close(o.stopped)
-		if err := o.worker.Run(ctx); err != nil {
-			o.log.Error("outbox", "error", err.Error())
+		defer close(stopped)
+		if err := worker.Run(ctx); err != nil {
+			log.Error("outbox", "error", err.Error())
 		}
 	}()
-	return nil
-}
-
-// mailConnections are kept open to the relay while there is work.
-const mailConnections = 4
-
-func (o *outbox) stop() {
-	if o.worker != nil {
-		o.cancel()
-		<-o.stopped
-	}
-}
-
-func (o *outbox) wake() {
-	if o.worker != nil {
-		o.worker.Wake()
-	}
-}
-
-// held says why letters wait; empty: they leave.
-func (o *outbox) held() string {
-	if o.worker == nil {
-		return "No mail server is set up, so letters wait in the queue."
-	}
-	return o.worker.Status().Held
+	return func() { cancel(); <-stopped }, nil
 }
 
 // sweep forgets now and then what ended, until ctx does.

@@ -17,6 +17,8 @@ var (
 	ErrClosed = errors.New("this form is closed")
 	// ErrFull says that the disk has no room, or failed: nothing was written.
 	ErrFull = errors.New("the disk is full or failing")
+	// ErrCorrupt says that the database is damaged: only a backup helps.
+	ErrCorrupt = errors.New("the database is damaged: restore a backup, as docs/operations.md tells under Back up and restore")
 	// ErrExists says that a record that may be there once only is there already.
 	ErrExists = errors.New("this exists already")
 )
@@ -34,6 +36,8 @@ func named(err error) error {
 	switch {
 	case broken.Code == sqlite3.ErrFull || broken.Code == sqlite3.ErrIoErr:
 		return errors.Join(ErrFull, err)
+	case broken.Code == sqlite3.ErrCorrupt || broken.Code == sqlite3.ErrNotADB:
+		return errors.Join(ErrCorrupt, err)
 	case strings.Contains(broken.Error(), "email_addresses.canonical"):
 		return ErrEmailTaken
 	case strings.Contains(broken.Error(), "this form is closed"):

@@ -34,6 +34,11 @@ const (
 	LetterOldAddress  LetterKind = "old address" // tells the address that somebody signed in with that it was changed
 )
 
+// Reminder tells that a letter only repeats what an earlier one said.
+func (k LetterKind) Reminder() bool {
+	return k == "invitation reminder" || k == "forms reminder"
+}
+
 // Letter is one mail in the outbox, frozen when it was sent.
 type Letter struct {
 	ID           int64
@@ -198,8 +203,10 @@ func (tx *Tx) QueuedLettersBy(staffID int64) (n int, err error) {
 	return n, err
 }
 
-// mayLeaveNow is whether a queued letter's time has come: those to clients wait while the portal is closed.
-const mayLeaveNow = "(NOT EXISTS (SELECT 1 FROM organization WHERE portal_off_at IS NOT NULL) OR client_id IS NULL)"
+// mayLeaveNow is whether a queued letter's time has come: none leaves while the outbox is paused, those to clients wait while
+// the portal is closed.
+const mayLeaveNow = `NOT EXISTS (SELECT 1 FROM outbox WHERE paused_at IS NOT NULL)
+	AND (client_id IS NULL OR NOT EXISTS (SELECT 1 FROM organization WHERE portal_off_at IS NOT NULL))`
 
 // ClaimLetters takes up to n letters that are due, oldest first, for as long as the lease lasts; nobody else gets them.
 // Who claims a letter sends it and settles it. A letter that may not leave any more is cancelled instead, saying why.
@@ -289,4 +296,14 @@ func (tx *Tx) NextLetter() (due time.Time, err error) {
 		err = nil
 	}
 	return due, err
+}
+
+// LettersReached is when letters reached the relay since a time, oldest first, as far as can be told: one whose ending nobody
+// knows may have.
+func (tx *Tx) LettersReached(since time.Time) ([]time.Time, error) {
+	return list(tx, func(s scanner) (at time.Time, err error) { err = s.Scan(timeScan{&at}); return },
+		`SELECT at FROM (
+			SELECT settled_at AS at FROM letters WHERE settled_at BETWEEN ?1 AND ?2 AND (state IN ('accepted', 'failed') OR state = 'needs attention' AND uncertain > 0)
+			UNION ALL SELECT min(due, ?2) FROM letters WHERE state IN ('queued', 'sending') AND uncertain > 0 AND due > ?1)
+		ORDER BY at`, ms(since), ms(tx.now))
 }

@@ -67,22 +67,18 @@ func (tx *Tx) PauseOutbox(by int64, why string) error {
 }
 
 // ResumeOutbox ends a pause: this database is the one that sends, and the time is right. What a clock that ran ahead put off
-// is brought back. It tells whether there was a pause.
-func (tx *Tx) ResumeOutbox() (bool, error) {
-	o, err := tx.Outbox()
-	if err != nil || !o.Paused() {
-		return false, err
-	}
-	o = Outbox{Marker: rand.Text(), BeatAt: tx.now}
+// is brought back.
+func (tx *Tx) ResumeOutbox() error {
+	o := Outbox{Marker: rand.Text(), BeatAt: tx.now}
 	// Before the commit: should that fail, the outbox is still paused.
 	if err := tx.db.KeepMarker(o); err != nil {
-		return false, err
+		return err
 	}
 	if _, err := tx.exec("UPDATE outbox SET marker = ?, beat_at = ?, paused_at = NULL, paused_by = NULL, paused_why = ''", o.Marker, ms(o.BeatAt)); err != nil {
-		return false, err
+		return err
 	}
-	_, err = tx.exec("UPDATE letters SET due = ? WHERE state = 'queued' AND due > ?", ms(tx.now), ms(tx.now.Add(longestDue)))
-	return true, err
+	_, err := tx.exec("UPDATE letters SET due = ? WHERE state = 'queued' AND due > ?", ms(tx.now), ms(tx.now.Add(longestDue)))
+	return err
 }
 
 // BeatOutbox is the worker's heartbeat: before each claim, and as it stops. When the clock jumped since the last one, it

@@ -14,12 +14,13 @@ import (
 )
 
 const (
-	lease        = 15 * time.Minute // of a claim, should its worker vanish
-	shortestWait = time.Minute      // before the next try, doubled each time
-	longestWait  = time.Hour
-	giveUpAfter  = 5 * 24 * time.Hour
-	linkMustLast = 2 * 24 * time.Hour // when a letter leaves; or half its life, where that is shorter
-	maxUncertain = 3                  // endings
+	lease            = 15 * time.Minute // of a claim, should its worker vanish
+	shortestWait     = time.Minute      // before the next try, doubled each time
+	longestWait      = time.Hour
+	giveUpAfter      = 5 * 24 * time.Hour
+	linkMustLast     = 2 * 24 * time.Hour // when a letter leaves; or half its life, where that is shorter
+	reminderMustLast = 12 * time.Hour     // the link that a reminder repeats
+	MaxUncertain     = 3                  // endings of one letter, so that no more copies of it ever leave
 
 	maxConnections = 10
 	closeIdle      = 30 * time.Second      // connections without work
@@ -34,33 +35,55 @@ const (
 // Worker takes letters from the outbox to the relay. A database has one.
 type Worker struct {
 	db          *db.DB
-	relay       Relay
 	connections int
 	log         *slog.Logger
 	wake        chan struct{}
 	stopWithin  time.Duration
 
-	mu     sync.Mutex
-	status Status
+	mu        sync.Mutex
+	relay     *Relay // nil: there is none
+	status    Status // as far as the relay goes: of a pause the database knows
+	unwritten string // why the database can't be written; empty: it can
 }
 
 // Status is what screens may say of the outbox.
 type Status struct {
-	Held  string    // why no letter leaves, in a sentence; empty: they leave
-	Alarm bool      // it needs a person
-	Since time.Time // when it began
-	Retry time.Time // when it is tried again
+	Held     string    // why no letter leaves, in a sentence; empty: they leave
+	Alarm    bool      // it needs a person
+	Since    time.Time // when it began
+	Retry    time.Time // when it is tried again
+	Paused   bool      // until an administrator resumes it
+	PausedBy int64     // the administrator who did; 0: the program
+	Limit    string    // such as "2,000 letters a day", while the relay takes no more than that; empty: it isn't reached
+	More     time.Time // when the rest begin to leave then
 }
 
-// NewWorker returns a worker that keeps up to so many connections to the relay, ten at most.
-func NewWorker(database *db.DB, relay Relay, connections int, log *slog.Logger) *Worker {
+const (
+	noRelay     = "No mail server is set up, so letters wait in the queue."
+	untilResume = " Nothing is sent until an administrator resumes the outbox."
+	diskFull    = "The disk is full or failing. No letter leaves while that can't be kept; it goes on by itself."
+)
+
+// NewWorker returns a worker that keeps up to so many connections to the relay, ten at most. It holds all letters until
+// Configure names one.
+func NewWorker(database *db.DB, connections int, log *slog.Logger) *Worker {
 	return &Worker{
-		db: database, relay: relay, connections: min(max(connections, 1), maxConnections), log: log,
+		db: database, connections: min(max(connections, 1), maxConnections), log: log,
 		wake: make(chan struct{}, 1), stopWithin: stopWithin,
 	}
 }
 
-// Wake tells the worker that letters are due.
+// Configure gives the relay to which letters go from now on, or none, the zero value. Letters on the wire finish where they are.
+func (w *Worker) Configure(relay Relay) {
+	w.mu.Lock()
+	if w.relay = nil; relay.Settings().Host != "" {
+		w.relay = &relay
+	}
+	w.mu.Unlock()
+	w.Wake()
+}
+
+// Wake tells the worker that letters are due, or that the outbox was paused or resumed.
 func (w *Worker) Wake() {
 	select {
 	case w.wake <- struct{}{}:
@@ -70,9 +93,29 @@ func (w *Worker) Wake() {
 
 // Status returns what holds the outbox, if anything does.
 func (w *Worker) Status() Status {
+	var o db.Outbox
+	err := w.db.View(context.Background(), func(tx *db.Tx) (err error) { o, err = tx.Outbox(); return })
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	switch {
+	case err != nil && w.unwritten == "":
+		return Status{Held: unreadable(err), Alarm: true}
+	case w.unwritten != "":
+		return Status{Held: w.unwritten, Alarm: true}
+	case o.Paused():
+		return Status{Held: o.PausedWhy + untilResume, Alarm: o.PausedBy == 0, Since: o.PausedAt, Paused: true, PausedBy: o.PausedBy}
+	case w.relay == nil:
+		return Status{Held: noRelay}
+	}
 	return w.status
+}
+
+// unreadable is why the outbox can't be worked through, in a sentence.
+func unreadable(err error) string {
+	if errors.Is(err, db.ErrCorrupt) {
+		return "The database is damaged, so nothing is sent. Whoever looks after this server has to restore a backup."
+	}
+	return diskFull
 }
 
 // Run works through the outbox until ctx ends. Then nothing more is claimed, the letters on the wire get some seconds to
@@ -85,7 +128,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	for range w.connections {
 		s := &sender{jobs: make(chan job, 1)}
 		r.senders, r.idle = append(r.senders, s), append(r.idle, s)
-		working.Go(func() { s.work(wire, w.relay, r.results) })
+		working.Go(func() { s.work(wire, r.results) })
 	}
 	r.work(ctx)
 	err := r.finish(context.WithoutCancel(ctx), drop)
@@ -105,6 +148,7 @@ type sender struct {
 
 // job is a letter to send. Without one, a sender only connects, to see whether the relay is there.
 type job struct {
+	relay  *Relay
 	letter *db.Letter
 	token  string // fills the letter's slot
 }
@@ -115,18 +159,28 @@ type result struct {
 	sender *sender
 }
 
-func (s *sender) work(ctx context.Context, relay Relay, results chan<- result) {
-	line := relay.Line()
-	defer line.Close()
+func (s *sender) work(ctx context.Context, results chan<- result) {
+	var relay *Relay
+	var line *Line // to it
+	hangUp := func() {
+		if line != nil {
+			line.Close()
+		}
+	}
+	defer func() { hangUp() }()
 	for {
 		select {
 		case j, open := <-s.jobs:
 			if !open {
 				return
 			}
+			if j.relay != relay {
+				hangUp()
+				relay, line = j.relay, j.relay.Line()
+			}
 			results <- result{j.do(ctx, line), j, s}
 		case <-time.After(closeIdle):
-			line.Close()
+			hangUp()
 		}
 	}
 }
@@ -176,16 +230,24 @@ type run struct {
 	claimedAt time.Time // real time of it
 	starting  bool      // what is being sent now, a run before this one left behind
 	stopping  bool
+	last      bool // nothing is on its way any more
+	paused    bool
+	damaged   bool      // the database: nothing is claimed any more
+	tended    time.Time // when a turn last beat
 
 	more     bool      // letters may be due
 	next     time.Time // when the next one is
 	held     time.Time // until then nothing leaves
 	failures int       // that held the outbox since a letter last got an answer
 	probing  bool
+
+	to   *Relay // where letters go
+	pace pace   // what it takes
 }
 
 func (r *run) work(ctx context.Context) {
 	for ctx.Err() == nil {
+		r.follow()
 		r.turn(ctx)
 		r.handOut()
 		timer := time.NewTimer(r.patience())
@@ -207,6 +269,35 @@ func (r *run) work(ctx context.Context) {
 	}
 }
 
+// follow goes to the relay that is configured now.
+func (r *run) follow() {
+	r.mu.Lock()
+	relay := r.relay
+	r.mu.Unlock()
+	if relay == r.to {
+		return
+	}
+	r.to, r.held, r.failures, r.more = relay, time.Time{}, 0, true
+	for _, s := range r.senders {
+		s.connected, s.rest = false, time.Time{}
+	}
+	r.free()
+	r.putBack()
+	r.pace = pace{}
+	if relay != nil {
+		s := relay.Settings()
+		r.pace = pace{perMinute: s.PerMinute, perDay: s.PerDay, unknown: s.PerMinute > 0 || s.PerDay > 0}
+	}
+}
+
+// putBack gives the claimed letters back that have not been given to a sender.
+func (r *run) putBack() {
+	for _, j := range r.ready {
+		r.end(settlement(*j.letter, Result{}, r.db.Now()))
+	}
+	r.ready = nil
+}
+
 // patience is how long the dispatcher may wait when nobody calls it.
 func (r *run) patience() time.Duration {
 	now, wait := r.db.Now(), lookAnew
@@ -215,6 +306,8 @@ func (r *run) patience() time.Duration {
 		sooner(r.held.Sub(now))
 	} else if !r.next.IsZero() && !r.more {
 		sooner(r.next.Sub(now))
+	} else if room, again, _ := r.pace.room(now); r.more && room <= 0 {
+		sooner(again.Sub(now))
 	}
 	if len(r.endings) > 0 && !r.turning {
 		sooner(time.Until(r.oldest.Add(settleWithin)))
@@ -229,7 +322,7 @@ func (r *run) patience() time.Duration {
 func (r *run) handOut() {
 	now := r.db.Now()
 	if !r.held.IsZero() {
-		if !r.probing && !now.Before(r.held) && len(r.idle) > 0 {
+		if !r.probing && !now.Before(r.held) && len(r.idle) > 0 && r.to != nil && !r.paused {
 			r.probing = true
 			r.give(len(r.idle)-1, job{})
 		}
@@ -249,6 +342,7 @@ func (r *run) give(i int, j job) {
 	s := r.idle[i]
 	r.idle = slices.Delete(r.idle, i, i+1)
 	r.out++
+	j.relay = r.to
 	s.jobs <- j
 }
 
@@ -257,6 +351,26 @@ func (r *run) take(res result) {
 	r.out--
 	r.finished++
 	r.idle = append(r.idle, res.sender)
+	if res.job.letter == nil {
+		r.probing = false
+	}
+	if res.job.relay == r.to {
+		r.learn(res)
+	}
+	if res.job.letter == nil {
+		return
+	}
+	if res.Outcome != NotSent {
+		r.pace.note(r.db.Now())
+	}
+	r.end(settlement(*res.job.letter, res.Result, r.db.Now()))
+	if res.Outcome != Accepted {
+		r.log.Info("letter not accepted", "letter", res.job.letter.PublicID, "outcome", res.Outcome.String(), "attempt", res.job.letter.Attempts)
+	}
+}
+
+// learn takes from a result how the relay fares.
+func (r *run) learn(res result) {
 	res.sender.connected, res.sender.rest = res.Trouble == nil, time.Time{}
 	switch {
 	case res.Trouble != nil:
@@ -266,14 +380,6 @@ func (r *run) take(res result) {
 	case res.Outcome != NotSent:
 		r.held, r.failures = time.Time{}, 0
 		r.free()
-	}
-	if res.job.letter == nil {
-		r.probing = false
-		return
-	}
-	r.end(settlement(*res.job.letter, res.Result, r.db.Now()))
-	if res.Outcome != Accepted {
-		r.log.Info("letter not accepted", "letter", res.job.letter.PublicID, "outcome", res.Outcome.String(), "attempt", res.job.letter.Attempts)
 	}
 }
 
@@ -289,10 +395,7 @@ func (r *run) trouble(res result) {
 	}
 	r.held = now.Add(backOff(r.failures))
 	r.failures++
-	for _, j := range r.ready {
-		r.end(settlement(*j.letter, Result{}, now))
-	}
-	r.ready = nil
+	r.putBack()
 	r.mu.Lock()
 	if r.status.Held == "" {
 		r.status.Since = now
@@ -327,38 +430,58 @@ func (r *run) end(s db.Settlement) {
 	r.more = r.more || s.State == db.LetterQueued // it has a due time that next doesn't know
 }
 
-// turn is one transaction: it keeps how letters ended, and claims what senders need.
+// turn is one transaction: it keeps how letters ended, beats, and claims what senders need.
 type turn struct {
 	endings []db.Settlement
+	tend    bool // beats; every claim does
 	claim   bool
+	seed    bool // only asks when letters reached the relay: nothing leaves before that is known
 	jobs    []job
 	next    time.Time
+	outbox  db.Outbox
+	reached []time.Time
 	err     error
 }
 
 // turn begins a turn when one is due and none is under way.
 func (r *run) turn(ctx context.Context) {
+	now := r.db.Now()
 	ahead := r.ahead()
-	wanted := r.working() + ahead - r.out - len(r.ready)
-	claim := r.more && r.held.IsZero() && !r.stopping && wanted > 0 && 2*len(r.ready) <= ahead
+	room, again, limit := r.pace.room(now)
+	wanted := min(r.working()+ahead, room) - r.out - len(r.ready)
+	claim := r.more && r.held.IsZero() && r.to != nil && !r.stopping && !r.damaged && wanted > 0 && 2*len(r.ready) <= ahead
+	r.slow(limit, again)
 	keep := len(r.endings) > 0 && (len(r.endings) >= settleAtOnce || r.out+len(r.ready) == 0 || time.Since(r.oldest) >= settleWithin)
-	if r.turning || !claim && !keep || time.Now().Before(r.writable) {
+	tend := r.last || r.tended.IsZero() || now.Sub(r.tended).Abs() >= lookAnew
+	if r.turning || !claim && !keep && !tend || time.Now().Before(r.writable) {
 		return
 	}
-	t := turn{endings: r.endings, claim: claim}
+	t := turn{endings: r.endings, claim: claim, seed: claim && r.pace.unknown, tend: tend || claim}
 	r.endings, r.turning = nil, true
 	r.more = r.more && !claim // what is due from now on is for the next turn
+	last := r.last
 	go func() {
+		beat := false
 		t.err = r.db.Update(context.WithoutCancel(ctx), func(tx *db.Tx) (err error) {
 			for _, s := range t.endings {
 				if err := tx.SettleLetter(s); err != nil {
 					return err
 				}
 			}
+			if !t.tend {
+				return nil
+			}
+			if t.outbox, beat, err = tx.BeatOutbox(last); err != nil {
+				return err
+			}
+			if err := r.recover(tx); err != nil {
+				return err
+			}
 			if !t.claim {
 				return nil
 			}
-			if err := r.recover(tx); err != nil {
+			if t.seed {
+				t.reached, err = tx.LettersReached(tx.Now().Add(-day))
 				return err
 			}
 			if t.jobs, err = claimJobs(tx, wanted); err != nil {
@@ -367,6 +490,11 @@ func (r *run) turn(ctx context.Context) {
 			t.next, err = tx.NextLetter()
 			return err
 		})
+		if t.err == nil && beat {
+			if err := r.db.KeepMarker(t.outbox); err != nil {
+				r.log.Error("the outbox's marker can't be written", "error", err)
+			}
+		}
 		r.turned <- t
 	}()
 }
@@ -375,22 +503,34 @@ func (r *run) turn(ctx context.Context) {
 func (r *run) kept(t turn) {
 	r.turning = false
 	if t.err != nil {
-		r.log.Error("outbox can't be written", "error", t.err)
-		r.writable = time.Now().Add(writeAgain)
-		r.endings, r.more = append(t.endings, r.endings...), r.more || t.claim
+		r.unkept(t)
 		return
 	}
+	r.mu.Lock()
+	if r.unwritten != "" {
+		r.log.Info("outbox can be written again")
+	}
+	r.unwritten = ""
+	r.mu.Unlock()
 	for _, s := range t.endings {
 		delete(r.claimed, s.Letter.ID)
+	}
+	if t.tend {
+		r.starting, r.tended = false, r.db.Now()
+		r.pauseOrResume(t.outbox)
 	}
 	if !t.claim {
 		return
 	}
-	r.starting, r.next, r.claimedAt, r.finished = false, t.next, time.Now(), 0
+	if t.seed {
+		r.pace.unknown, r.pace.reached, r.more = false, t.reached, true
+		return
+	}
+	r.next, r.claimedAt, r.finished = t.next, time.Now(), 0
 	r.more = r.more || !t.next.IsZero() && !r.db.Now().Before(t.next)
 	for _, j := range t.jobs {
 		r.claimed[j.letter.ID] = true
-		if r.held.IsZero() && !r.stopping {
+		if r.held.IsZero() && r.to != nil && !r.stopping {
 			r.ready = append(r.ready, j)
 		} else { // it came too late
 			r.end(settlement(*j.letter, Result{}, r.db.Now()))
@@ -398,6 +538,43 @@ func (r *run) kept(t turn) {
 	}
 	if len(r.ready)+r.out == 0 && !r.more {
 		r.free() // there is nothing to hold
+	}
+}
+
+// unkept waits before the database is tried again: no letter is sent that was not claimed in it, and how others ended is kept
+// in mind until then.
+func (r *run) unkept(t turn) {
+	r.writable = time.Now().Add(writeAgain)
+	r.endings, r.more = append(t.endings, r.endings...), r.more || t.claim
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if errors.Is(t.err, db.ErrCorrupt) {
+		r.damaged = true
+		r.writable = time.Now().Add(lookAnew)
+	}
+	if r.unwritten == "" || r.damaged {
+		r.log.Error("outbox can't be written", "error", t.err)
+	}
+	r.unwritten = unreadable(t.err)
+}
+
+// pauseOrResume follows what the database says of the outbox as a whole.
+func (r *run) pauseOrResume(o db.Outbox) {
+	if o.Paused() {
+		r.putBack()
+	}
+	if o.Paused() == r.paused {
+		return
+	}
+	r.paused, r.more = o.Paused(), true
+	r.pace.unknown = r.pace.perMinute > 0 || r.pace.perDay > 0 // the clock may have been put right
+	switch {
+	case !o.Paused():
+		r.log.Info("outbox resumed")
+	case o.PausedBy == 0:
+		r.log.Error("outbox paused", "reason", o.PausedWhy)
+	default:
+		r.log.Info("outbox paused by an administrator")
 	}
 }
 
@@ -454,8 +631,8 @@ func claimJobs(tx *db.Tx, n int) ([]job, error) {
 				return nil, err
 			}
 		}
-		if why := tooLate(*j.letter, link, tx.Now()); why != "" {
-			if err := tx.SettleLetter(db.Settlement{Letter: *j.letter, State: db.LetterNeedsAttention, Reply: why}); err != nil {
+		if why, end := TooLate(*j.letter, link, tx.Now()); why != "" {
+			if err := tx.SettleLetter(db.Settlement{Letter: *j.letter, State: end, Reply: why}); err != nil {
 				return nil, err
 			}
 			continue
@@ -465,13 +642,20 @@ func claimJobs(tx *db.Tx, n int) ([]job, error) {
 	return jobs, nil
 }
 
+// slow says that the relay takes no more for now.
+func (r *run) slow(limit string, again time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.more || r.to == nil {
+		limit, again = "", time.Time{}
+	}
+	r.status.Limit, r.status.More = limit, again
+}
+
 // finish waits for the letters on the wire, drops those that take too long, and keeps how each ended.
 func (r *run) finish(ctx context.Context, drop context.CancelFunc) error {
 	r.stopping = true
-	for _, j := range r.ready {
-		r.end(settlement(*j.letter, Result{}, r.db.Now()))
-	}
-	r.ready = nil
+	r.putBack()
 	late := time.AfterFunc(r.stopWithin, drop)
 	defer late.Stop()
 	for r.out > 0 || r.turning {
@@ -482,16 +666,20 @@ func (r *run) finish(ctx context.Context, drop context.CancelFunc) error {
 			r.kept(t)
 		}
 	}
-	for try := range lastWrites {
-		if try > 0 {
-			time.Sleep(time.Until(r.writable))
-		}
-		if r.turn(ctx); r.turning {
-			r.kept(<-r.turned)
-		}
-		if len(r.endings) == 0 {
+	r.last = true
+	for range lastWrites {
+		time.Sleep(time.Until(r.writable))
+		r.turn(ctx)
+		t := <-r.turned
+		if r.kept(t); t.err == nil {
 			return nil
 		}
+		if r.damaged {
+			break
+		}
+	}
+	if len(r.endings) == 0 {
+		return nil
 	}
 	return errNotKept
 }
@@ -517,25 +705,32 @@ func settlement(l db.Letter, r Result, now time.Time) db.Settlement {
 	case Uncertain:
 		s.Uncertain = true
 		s.Due = now.Add(backOff(l.Uncertain))
-		if l.Uncertain+1 >= maxUncertain {
+		if l.Uncertain+1 >= MaxUncertain {
 			s.State, s.Reply = db.LetterNeedsAttention, "It was sent three times, and whether it arrived is not known: "+r.Reply
 		}
 	}
 	return s
 }
 
-// tooLate says why a claimed letter should not leave any more; empty: it should.
-func tooLate(l db.Letter, link db.Link, now time.Time) string {
-	if now.Sub(l.CreatedAt) > giveUpAfter {
-		return "It waited for more than five days."
+// TooLate says why a letter should not leave any more, and where that ends it; empty: it should. A reminder that comes too
+// late has lost nothing, so nobody needs to see to it.
+func TooLate(l db.Letter, link db.Link, now time.Time) (why string, end db.LetterState) {
+	end, last := db.LetterNeedsAttention, linkMustLast
+	if l.Kind.Reminder() {
+		end, last = db.LetterCancelled, reminderMustLast
 	}
-	if l.LinkID == 0 {
-		return ""
+	left := link.ExpiresAt.Sub(now)
+	switch {
+	case now.Sub(l.CreatedAt) > giveUpAfter:
+		return "It waited for more than five days.", end
+	case l.LinkID == 0:
+		return "", ""
+	case l.Kind.Reminder() && left < last:
+		return "Its link would soon expire.", end
+	case left < min(last, link.ExpiresAt.Sub(link.CreatedAt)/2):
+		return "It waited so long that its link would soon have expired.", end
 	}
-	if left := link.ExpiresAt.Sub(now); left < min(linkMustLast, link.ExpiresAt.Sub(link.CreatedAt)/2) {
-		return "It waited so long that its link would soon have expired."
-	}
-	return ""
+	return "", ""
 }
 
 // backOff is how long to wait after so many failures before: a minute, doubled each time up to an hour, and a fifth more or

@@ -159,7 +159,8 @@ func (o *outbox) Write(b []byte) (int, error) {
 
 // start runs a worker until stop, which waits for it.
 func (o *outbox) start(r Relay, connections int) (w *Worker, stop func()) {
-	w = NewWorker(o.DB, r, connections, slog.New(slog.NewTextHandler(o, nil)))
+	w = NewWorker(o.DB, connections, slog.New(slog.NewTextHandler(o, nil)))
+	w.Configure(r)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- w.Run(ctx) }()
@@ -468,7 +469,8 @@ func TestStoppingFinishesTheLetterOnTheWireAndClaimsNothing(t *testing.T) {
 		return nil
 	}}})
 	o.invite(week)
-	w := NewWorker(o.DB, plainRelay(t, b.Addr()), 1, slog.New(slog.DiscardHandler))
+	w := NewWorker(o.DB, 1, slog.New(slog.DiscardHandler))
+	w.Configure(plainRelay(t, b.Addr()))
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
 	go func() { done <- w.Run(ctx) }()
@@ -493,7 +495,8 @@ func TestStoppingDropsWhatTakesTooLong(t *testing.T) {
 		return nil
 	}}})
 	o.invite(week)
-	w := NewWorker(o.DB, plainRelay(t, b.Addr()), 1, slog.New(slog.DiscardHandler))
+	w := NewWorker(o.DB, 1, slog.New(slog.DiscardHandler))
+	w.Configure(plainRelay(t, b.Addr()))
 	w.stopWithin = 10 * time.Millisecond
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)

@@ -47,7 +47,7 @@ type Config struct {
 	Public   *url.URL       // the site's public address, for links in mails
 	Composer *mail.Composer // of letters, for the preview and for sending alike
 	From     db.Email       // the address that mails come from
-	Wake     func()         // tells the outbox that letters are due; nil: nobody waits for it
+	Outbox   Outbox         // sends letters; nil: nobody does
 }
 
 // Practice does what actors ask of it.
@@ -66,9 +66,6 @@ type Practice struct {
 
 // New returns a practice that keeps its records in database.
 func New(database *db.DB, config Config) *Practice {
-	if config.Wake == nil {
-		config.Wake = func() {}
-	}
 	return &Practice{config: config, db: database, slots: make(chan struct{}, hashSlots), setUpCode: newSetUpCode()}
 }
 
