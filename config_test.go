@@ -1,10 +1,15 @@
 package main
 
 import (
+	"errors"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+
+	"anteroom/mail/mailbox"
 )
 
 func TestConfigurationFaults(t *testing.T) {
@@ -55,5 +60,26 @@ func TestSecretFromFile(t *testing.T) {
 	c, _, err = configure("serve", "serve", "", []string{"-addr", "127.0.0.1:9"}, nil)
 	if err != nil || c.addr != "127.0.0.1:9" {
 		t.Errorf("the flag gave %q, %v", c.addr, err)
+	}
+}
+
+// The demo's mailbox makes way where its usual port is taken, but isn't put elsewhere than where it was told to be.
+func TestMailboxFindsAPort(t *testing.T) {
+	if l, err := net.Listen("tcp", mailbox.DefaultAddr); err == nil { // else something else holds it already
+		defer l.Close()
+	}
+	first, err := openMailbox("", mailbox.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer first.Close()
+	if first.Addr() == mailbox.DefaultAddr {
+		t.Error("it listens where something else does")
+	}
+	if _, err := openMailbox(first.Addr(), mailbox.Options{}); !errors.Is(err, syscall.EADDRINUSE) {
+		t.Errorf("a taken address that was asked for: %v", err)
+	}
+	if _, err := openMailbox("0.0.0.0:0", mailbox.Options{}); !errors.Is(err, mailbox.ErrNotLoopback) {
+		t.Errorf("an address that others reach: %v", err)
 	}
 }

@@ -299,7 +299,10 @@ func (c config) checkRelay() error {
 }
 
 func serveDemo(ctx context.Context, args []string) error {
-	c, _, err := configure("demo", "demo [options]", "Serve an invented practice in a throw-away folder, with a built-in mailbox.", args, nil, "data", "smtp-url", "smtp-from", "key-file", "proxy-header")
+	var mailboxAddr string
+	c, _, err := configure("demo", "demo [options]", "Serve an invented practice in a throw-away folder, with a built-in mailbox.", args, []option{
+		{"mailbox-addr", "loopback address at which the mailbox takes mail, anybody's (" + mailbox.DefaultAddr + ", or a free port when that is taken)", &mailboxAddr},
+	}, "data", "smtp-url", "smtp-from", "key-file", "proxy-header")
 	if err != nil {
 		return err
 	}
@@ -307,14 +310,27 @@ func serveDemo(ctx context.Context, args []string) error {
 		return err
 	}
 	defer os.RemoveAll(c.data)
-	box, err := mailbox.Open(mailbox.Options{Script: demo.Script})
+	clock := &demo.Clock{}
+	box, err := openMailbox(mailboxAddr, mailbox.Options{Clock: clock.Now, Script: demo.Script})
 	if err != nil {
-		return err
+		return fmt.Errorf("-mailbox-addr: %w", err)
 	}
 	defer box.Close()
 	c.smtpURL, c.smtpFrom = "smtp://"+box.Addr()+"?tls=none", "portal@willow.example"
-	clock := &demo.Clock{}
 	return serveSite(ctx, c, clock.Now, &demo.Practice{Clock: clock, Box: box})
+}
+
+// openMailbox opens the demo's mailbox at an address. Unless one is given that is the usual one, or any that is free: something
+// else may listen there, such as another demo.
+func openMailbox(addr string, o mailbox.Options) (*mailbox.Box, error) {
+	o.Addr = cmp.Or(addr, mailbox.DefaultAddr)
+	box, err := mailbox.Open(o)
+	if addr == "" && errors.Is(err, syscall.EADDRINUSE) {
+		fmt.Printf("%s is taken: the mailbox takes mail at another port.\n", o.Addr)
+		o.Addr = ""
+		return mailbox.Open(o)
+	}
+	return box, err
 }
 
 // serveSite serves until ctx ends, then lets go of everything in order: requests, mail, database. With an invented
@@ -393,7 +409,7 @@ func introduce(ctx context.Context, c config, p *practice.Practice, invented *de
 		for _, s := range signIns {
 			fmt.Printf("  %-11s %-29s %-21s %s\n", s.Name, s.Role, s.Email, s.Password)
 		}
-		fmt.Printf("\nThe mail that it sends is read at %s\nCtrl-C ends it and throws everything away.\n", c.public.JoinPath("demo/mailbox"))
+		fmt.Printf("\nThe mail that it sends is read at %s\nAnything on this machine can send mail there: smtp://%s\nCtrl-C ends it and throws everything away.\n", c.public.JoinPath("demo/mailbox"), invented.Box.Addr())
 		return nil
 	}
 	fmt.Printf("Anteroom serves %s\n", c.public)

@@ -16,13 +16,20 @@ import (
 	"time"
 
 	"github.com/emersion/go-smtp"
+	"golang.org/x/net/netutil"
 )
 
+// What a mailbox takes in. Letters on their way in come on top of those that are kept: at most maxConnections at a time.
 const (
-	kept     = 500     // letters; the oldest go first
-	maxBytes = 1 << 20 // of one letter
-	idle     = 5 * time.Minute
+	kept           = 500      // letters; the oldest go first
+	maxHeld        = 64 << 20 // bytes of all letters; again the oldest go
+	maxBytes       = 4 << 20  // of one letter
+	maxConnections = 32       // others wait
+	idle           = 5 * time.Minute
 )
+
+// DefaultAddr is where the demo's mailbox takes mail, unless told otherwise.
+const DefaultAddr = "127.0.0.1:2525"
 
 // ErrNotLoopback says that the address can be reached from other machines.
 var ErrNotLoopback = errors.New("a mailbox listens on a loopback address only")
@@ -74,7 +81,9 @@ type Box struct {
 
 	mu       sync.Mutex
 	letters  []Letter // oldest first
+	held     int      // bytes of them
 	received int
+	changes  int
 	arrived  chan struct{} // closed and replaced with each letter
 }
 
@@ -101,11 +110,13 @@ func Open(o Options) (*Box, error) {
 	b.server = smtp.NewServer(smtp.BackendFunc(b.session))
 	b.server.Domain = "localhost"
 	b.server.MaxMessageBytes = maxBytes
+	b.server.MaxLineLength = maxBytes // many programs never break a line
 	b.server.MaxRecipients = 50
 	b.server.ReadTimeout, b.server.WriteTimeout = idle, idle
 	b.server.EnableSMTPUTF8 = !o.ASCII
 	b.server.AllowInsecureAuth = o.TLS == nil
 	b.server.ErrorLog = log.New(io.Discard, "", 0) // a client that hung up is no news
+	l = netutil.LimitListener(l, maxConnections)
 	if o.Implicit {
 		l = tls.NewListener(l, o.TLS)
 	} else {
@@ -150,19 +161,63 @@ func (b *Box) Search(query string) []Letter {
 func (b *Box) Get(id int) (Letter, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for _, l := range b.letters {
-		if l.ID == id {
-			return l, true
-		}
+	if i := b.index(id); i >= 0 {
+		return b.letters[i], true
 	}
 	return Letter{}, false
+}
+
+// Read returns one letter by its id, which is no longer unread then.
+func (b *Box) Read(id int) (Letter, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	i := b.index(id)
+	if i < 0 {
+		return Letter{}, false
+	}
+	if b.letters[i].Unread {
+		b.letters[i].Unread = false
+		b.changes++
+	}
+	return b.letters[i], true
+}
+
+// ReadAll leaves no letter unread.
+func (b *Box) ReadAll() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for i := range b.letters {
+		b.letters[i].Unread = false
+	}
+	b.changes++
+}
+
+func (b *Box) index(id int) int {
+	return slices.IndexFunc(b.letters, func(l Letter) bool { return l.ID == id })
 }
 
 // Clear forgets every letter.
 func (b *Box) Clear() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.letters = nil
+	b.letters, b.held = nil, 0
+	b.changes++
+}
+
+// State is a mailbox in numbers. Changes differs whenever anything in it does.
+type State struct{ Letters, Unread, Received, Changes int }
+
+// State returns how the mailbox stands.
+func (b *Box) State() State {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	s := State{Letters: len(b.letters), Received: b.received, Changes: b.changes}
+	for _, l := range b.letters {
+		if l.Unread {
+			s.Unread++
+		}
+	}
+	return s
 }
 
 // Wait returns once n letters have ever arrived, with those that are kept,
@@ -187,11 +242,15 @@ func (b *Box) keep(l Letter) Letter {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.received++
-	l.ID = b.received
+	b.changes++
+	l.ID, l.Unread = b.received, true
 	b.letters = append(b.letters, l)
-	if len(b.letters) > kept {
-		b.letters = slices.Delete(b.letters, 0, len(b.letters)-kept)
+	b.held += l.size()
+	old := 0
+	for ; len(b.letters)-old > kept || b.held > maxHeld; old++ {
+		b.held -= b.letters[old].size()
 	}
+	b.letters = slices.Delete(b.letters, 0, old)
 	close(b.arrived)
 	b.arrived = make(chan struct{})
 	return l

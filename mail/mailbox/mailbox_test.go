@@ -121,6 +121,79 @@ func TestOldestGoFirstAndManyMayWrite(t *testing.T) {
 	}
 }
 
+func TestOldestGoWhenTheBytesAreTooMany(t *testing.T) {
+	b := open(t, Options{})
+	const large = maxBytes
+	for range 3 * maxHeld / large {
+		b.keep(Letter{Source: make([]byte, large)})
+	}
+	l := b.List()
+	if len(l) != maxHeld/large || l[0].ID != 3*maxHeld/large || b.held > maxHeld {
+		t.Errorf("%d letters of %d bytes are kept", len(l), b.held)
+	}
+	if b.Clear(); b.held != 0 {
+		t.Errorf("an empty mailbox holds %d bytes", b.held)
+	}
+}
+
+func TestLettersAreUnreadUntilTheyAreRead(t *testing.T) {
+	b := open(t, Options{})
+	for range 3 {
+		b.keep(Letter{})
+	}
+	was := b.State()
+	if was.Letters != 3 || was.Unread != 3 || was.Received != 3 {
+		t.Errorf("%+v", was)
+	}
+	if l, ok := b.Get(2); !ok || !l.Unread || b.State() != was {
+		t.Error("getting a letter is not reading it")
+	}
+	if l, ok := b.Read(2); !ok || l.Unread || l.ID != 2 || b.State().Unread != 2 || b.State().Changes == was.Changes {
+		t.Errorf("read: %+v, %+v", l, b.State())
+	}
+	again := b.State()
+	if b.Read(2); b.State() != again {
+		t.Error("reading a letter again changes something")
+	}
+	if _, ok := b.Read(4); ok {
+		t.Error("a letter that isn't there was read")
+	}
+	if b.ReadAll(); b.State().Unread != 0 || b.State().Changes == again.Changes {
+		t.Errorf("all read: %+v", b.State())
+	}
+}
+
+// Programs send what the standards forbid: bare line feeds, lines without end, 8 bits without asking, to whole lists.
+func TestMailOfOtherPrograms(t *testing.T) {
+	b := open(t, Options{})
+	c, err := smtp.Dial(b.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if err := c.Mail("jürgen@müller.example", &smtp.MailOptions{UTF8: true}); err != nil {
+		t.Fatal(err)
+	}
+	for _, to := range []string{"ann@mail.example", "björn@mail.example"} {
+		if err := c.Rcpt(to, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w, err := c.Data()
+	if err != nil {
+		t.Fatal(err)
+	}
+	long := strings.Repeat("é", 100_000)
+	fmt.Fprintf(w, "Subject: Grüße\n\n%s\n.\n..\n", long)
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	l, _ := b.Get(1)
+	if l.EnvelopeFrom != "jürgen@müller.example" || l.EnvelopeTo != "ann@mail.example, björn@mail.example" || l.Subject != "Grüße" || l.Text != long+"\n.\n..\n" {
+		t.Errorf("%s to %s: %s, %d bytes", l.EnvelopeFrom, l.EnvelopeTo, l.Subject, len(l.Text))
+	}
+}
+
 func TestTooLargeIsRefused(t *testing.T) {
 	b := open(t, Options{})
 	var e *smtp.SMTPError
