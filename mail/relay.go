@@ -8,9 +8,10 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/textproto"
 	"strconv"
 	"strings"
-	"sync/atomic"
+	"syscall"
 	"time"
 	"unicode/utf8"
 
@@ -88,14 +89,16 @@ type Result struct {
 // Line is one connection to a relay, opened when it is first needed, kept
 // between letters and opened anew when it broke. One letter at a time.
 type Line struct {
-	relay  Relay
-	conn   *watched
-	client *smtp.Client
-	used   bool // a letter went over this connection before
+	relay   Relay
+	conn    *watched
+	talk    *talk
+	client  *smtp.Client
+	used    bool // a letter went over this connection before
+	minutes *minutes
 }
 
 // Line prepares a connection; nothing is sent yet.
-func (r Relay) Line() *Line { return &Line{relay: r} }
+func (r Relay) Line() *Line { return &Line{relay: r, minutes: &minutes{}} }
 
 // Open connects, secures the connection and signs in, unless that is done. Its
 // errors are a *Trouble.
@@ -114,6 +117,9 @@ func (l *Line) Open(ctx context.Context) error {
 }
 
 func (l *Line) open(ctx context.Context) error {
+	l.minutes.secrets = nil
+	l.minutes.hide(l.relay.settings.Password)
+	l.minutes.note("connecting to %s", l.relay.address())
 	dialer := net.Dialer{Timeout: l.relay.patience.connect}
 	raw, err := dialer.DialContext(ctx, "tcp", l.relay.address())
 	if err != nil {
@@ -126,7 +132,7 @@ func (l *Line) open(ctx context.Context) error {
 	if err := l.begin(ctx); err != nil {
 		l.drop()
 		if ctx.Err() != nil {
-			return l.unreachable(errors.New("it does not answer"))
+			return l.unreachable(errSilent)
 		}
 		return err
 	}
@@ -134,39 +140,76 @@ func (l *Line) open(ctx context.Context) error {
 }
 
 // begin goes from a bare connection to one that takes letters.
-func (l *Line) begin(ctx context.Context) (err error) {
-	r := l.relay
-	config := &tls.Config{ServerName: r.settings.Host, MinVersion: tls.VersionTLS12, RootCAs: r.roots}
-	switch r.settings.Security {
-	case ImplicitTLS:
-		secured := tls.Client(l.conn, config)
-		if err := secured.HandshakeContext(ctx); err != nil {
+func (l *Line) begin(ctx context.Context) error {
+	how := l.relay.settings.Security
+	if how == ImplicitTLS {
+		secured, err := l.encrypt(ctx)
+		if err != nil {
+			return err
+		}
+		l.listen(secured)
+	} else {
+		l.listen(l.conn)
+	}
+	if err := l.hello(); err != nil {
+		return err
+	}
+	if how == StartTLS {
+		if offered, _ := l.client.Extension("STARTTLS"); !offered {
+			return l.untrusted(errors.New("it offers no encryption (STARTTLS)"))
+		}
+		l.conn.SetDeadline(time.Now().Add(l.relay.patience.command))
+		if err := l.talk.startTLS(); isNetwork(err) {
+			return l.unreachable(err)
+		} else if err != nil {
 			return l.untrusted(err)
 		}
-		l.client = smtp.NewClient(secured)
-	case StartTLS:
-		// go-smtp has the first, unencrypted greeting say localhost.
-		if l.client, err = smtp.NewClientStartTLS(l.conn, config); err != nil {
-			if _, answered := errors.AsType[*smtp.SMTPError](err); answered || !isNetwork(err) {
-				return l.untrusted(err)
-			}
-			return l.unreachable(err)
+		secured, err := l.encrypt(ctx)
+		if err != nil {
+			return err
 		}
-	case ClearText:
-		l.client = smtp.NewClient(l.conn)
-	}
-	l.client.CommandTimeout, l.client.SubmissionTimeout = r.patience.command, r.patience.verdict
-	hello := r.Hello
-	if hello == "" {
-		hello = "localhost"
-	}
-	if err := l.client.Hello(hello); err != nil {
-		if _, answered := errors.AsType[*smtp.SMTPError](err); r.settings.Security == StartTLS && !answered && !isTimeout(err) {
-			return l.untrusted(err) // the handshake comes with the first words
+		l.listen(secured)
+		l.talk.greeted()
+		if err := l.hello(); err != nil { // what it offers now is what counts
+			return err
 		}
-		return l.unreachable(err)
 	}
 	return l.signIn(ctx)
+}
+
+// encrypt begins TLS on the bare connection.
+func (l *Line) encrypt(ctx context.Context) (net.Conn, error) {
+	l.conn.SetDeadline(time.Now().Add(l.relay.patience.command))
+	secured := tls.Client(l.conn, &tls.Config{ServerName: l.relay.settings.Host, MinVersion: tls.VersionTLS12, RootCAs: l.relay.roots})
+	if err := secured.HandshakeContext(ctx); err != nil {
+		if isTimeout(err) || ctx.Err() != nil {
+			return nil, l.unreachable(errSilent)
+		}
+		return nil, l.untrusted(err)
+	}
+	state := secured.ConnectionState()
+	l.minutes.note("encrypted with %s, %s", tls.VersionName(state.Version), tls.CipherSuiteName(state.CipherSuite))
+	l.minutes.certificate(state.PeerCertificates)
+	return secured, nil
+}
+
+// listen hands a connection to go-smtp's client.
+func (l *Line) listen(c net.Conn) {
+	l.talk = newTalk(c, l.minutes)
+	l.client = smtp.NewClient(l.talk)
+	l.client.CommandTimeout, l.client.SubmissionTimeout = l.relay.patience.command, l.relay.patience.verdict
+}
+
+// hello learns what the relay offers.
+func (l *Line) hello() error {
+	name := l.relay.Hello
+	if name == "" {
+		name = "localhost"
+	}
+	if err := l.client.Hello(name); err != nil {
+		return l.unreachable(err)
+	}
+	return nil
 }
 
 func (l *Line) signIn(ctx context.Context) error {
@@ -185,6 +228,10 @@ func (l *Line) signIn(ctx context.Context) error {
 		if token, inUse, err = l.relay.tokens.get(ctx); err != nil {
 			return err
 		}
+		l.minutes.hide(token)
+		if !inUse {
+			l.minutes.note("a new access token came from the mail provider")
+		}
 		how = xoauth2{s.Username, token}
 	case l.client.SupportsAuth(sasl.Plain):
 		how = sasl.NewPlainClient("", s.Username, s.Password)
@@ -193,7 +240,9 @@ func (l *Line) signIn(ctx context.Context) error {
 	default:
 		return &Trouble{Alarm: true, Reason: "The mail relay offers no way to sign in with a password."}
 	}
+	l.talk.signing = true
 	err := l.client.Auth(how)
+	l.talk.signing = false
 	if err == nil {
 		return nil
 	}
@@ -202,9 +251,9 @@ func (l *Line) signIn(ctx context.Context) error {
 		return l.unreachable(err)
 	}
 	if s.OAuth == nil {
-		return &Trouble{Alarm: true, Reason: "The mail relay refused our user name and password: " + words(answer)}
+		return &Trouble{Alarm: true, Reason: "The mail relay refused our user name and password: " + l.minutes.tell(words(answer))}
 	}
-	refused := &Trouble{Alarm: true, Reason: "The mail relay refused the access token with which we sign in for this user name: " + words(answer)}
+	refused := &Trouble{Alarm: true, Reason: "The mail relay refused the access token with which we sign in for this user name: " + l.minutes.tell(words(answer))}
 	l.relay.tokens.spoiled(token)
 	if inUse {
 		return &spoiledToken{refused}
@@ -215,29 +264,41 @@ func (l *Line) signIn(ctx context.Context) error {
 // Send hands one letter to the relay: its envelope is these two addresses and
 // nothing else. When ctx ends, the connection is dropped.
 func (l *Line) Send(ctx context.Context, from, to db.Email, data []byte) Result {
+	early, cancel := context.WithTimeout(ctx, l.relay.patience.letter) // all that comes before the letter's end
+	defer cancel()
 	for {
-		if err := l.Open(ctx); err != nil {
+		if err := l.Open(early); err != nil {
 			trouble, _ := errors.AsType[*Trouble](err)
 			return Result{Trouble: trouble}
 		}
-		raw := l.conn.Conn
-		stop := context.AfterFunc(ctx, func() { raw.Close() })
-		result, stale := l.send(from.Envelope(), to.Envelope(), data)
+		conn := l.conn.Conn
+		hangUp := func() { conn.Close() }
+		stop := context.AfterFunc(early, hangUp)
+		result, stale := l.send(from.Envelope(), to.Envelope(), data, func() {
+			stop()
+			stop = context.AfterFunc(ctx, hangUp)
+		})
 		stop()
-		if !stale || ctx.Err() != nil {
+		if result.Outcome == Deferred && early.Err() != nil && ctx.Err() == nil {
+			result.Reply = "The mail relay was too slow to take the letter."
+		}
+		if !stale || early.Err() != nil {
 			return result
 		}
 	}
 }
 
-// send reports as stale a kept connection that the relay had given up before
-// it heard of this letter.
-func (l *Line) send(from, to string, data []byte) (result Result, stale bool) {
+// send calls ending when all but the letter's end is said. It reports as stale
+// a kept connection that the relay had given up before it heard of this letter.
+func (l *Line) send(from, to string, data []byte, ending func()) (result Result, stale bool) {
 	kept := l.used
 	l.used = true
 	options := &smtp.MailOptions{Size: int64(len(data)), UTF8: !isASCII(from + to)}
 	if offered, _ := l.client.Extension("SMTPUTF8"); options.UTF8 && !offered {
 		return Result{Outcome: Rejected, Reply: "The mail relay takes only addresses in plain letters (a to z)."}, false
+	}
+	if limit, ok := l.client.MaxMessageSize(); ok && limit > 0 && len(data) > limit {
+		return Result{Outcome: Rejected, Reply: fmt.Sprintf("The letter has %d KB, and the mail relay takes no more than %d KB.", (len(data)+1023)/1024, limit/1024)}, false
 	}
 	if err := l.client.Mail(from, options); err != nil {
 		answer, answered := errors.AsType[*smtp.SMTPError](err)
@@ -259,11 +320,18 @@ func (l *Line) send(from, to string, data []byte) (result Result, stale bool) {
 	if err != nil {
 		return l.refused(err), false
 	}
+	if l.talk.ahead() { // what it says next would be taken for its verdict
+		return l.refused(errors.New("it answered what nobody asked")), false
+	}
+	l.minutes.note("the letter, %d bytes", len(data))
+	l.talk.quiet = true
 	l.conn.read.Store(false)
 	if _, err := w.Write(data); err != nil {
 		return l.refused(err), false
 	}
+	ending()
 	reply, err := w.CloseWithResponse()
+	l.talk.quiet = false
 	if err == nil {
 		return Result{Outcome: Accepted, Reply: tidy("250 " + reply.StatusText)}, false
 	}
@@ -275,7 +343,7 @@ func (l *Line) send(from, to string, data []byte) (result Result, stale bool) {
 		return l.refused(err), false // a clear no, or the letter's end never left
 	}
 	l.drop()
-	return Result{Outcome: Uncertain, Reply: tidy("No clear reply came after the letter: " + err.Error())}, false
+	return Result{Outcome: Uncertain, Reply: tidy("No clear reply came after the letter: " + reason(err))}, false
 }
 
 // refused judges an error that came before the relay had the letter, and makes
@@ -285,17 +353,31 @@ func (l *Line) refused(err error) Result {
 	switch {
 	case !answered:
 		l.drop()
-		return Result{Outcome: Deferred, Reply: tidy("The connection to the mail relay broke: " + err.Error())}
-	case answer.Code == 421 || l.client.Reset() != nil:
+		return Result{Outcome: Deferred, Reply: tidy("The connection to the mail relay broke: " + reason(err))}
+	case answer.Code == 421 || answer.Code/100 < 4 || l.client.Reset() != nil:
 		l.drop()
 	}
 	switch {
 	case answer.Code == 530 || answer.Code == 534 || answer.Code == 535 || answer.Code == 538:
 		return Result{Trouble: &Trouble{Alarm: true, Reason: "The mail relay wants us to sign in: " + words(answer)}}
+	case answer.Code/100 == 5 && isAboutUs(answer):
+		return Result{Trouble: &Trouble{Alarm: true, Reason: "The mail relay takes no more mail from us for now: " + words(answer)}}
 	case answer.Code/100 == 5:
 		return Result{Outcome: Rejected, Reply: words(answer)}
 	}
 	return Result{Outcome: Deferred, Reply: words(answer)}
+}
+
+// isAboutUs tells a refusal that every letter of ours would meet from one of this letter: a limit that is used up, a sender
+// that is blocked or isn't ours. The codes are what Google and Microsoft document, as they say it to whoever has signed in.
+func isAboutUs(answer *smtp.SMTPError) bool {
+	switch c := answer.EnhancedCode; {
+	case c == smtp.EnhancedCode{5, 1, 8}, c == smtp.EnhancedCode{5, 4, 5}, c == smtp.EnhancedCode{5, 7, 60}, c == smtp.EnhancedCode{5, 2, 252},
+		c[1] == 7 && c[2] >= 501 && c[2] <= 503, c[1] == 7 && c[2] >= 700 && c[2] <= 750:
+		return true
+	}
+	said := strings.ToLower(answer.Message)
+	return strings.Contains(said, "sending limit") || strings.Contains(said, "sending quota") || strings.Contains(said, "submissionquotaexceeded")
 }
 
 // Close says goodbye, if the relay listens.
@@ -312,22 +394,54 @@ func (l *Line) drop() {
 	if l.conn != nil {
 		l.conn.Close()
 	}
-	l.conn, l.client = nil, nil
+	l.conn, l.talk, l.client = nil, nil, nil
 }
 
 func (l *Line) unreachable(err error) error {
+	if _, nonsense := errors.AsType[textproto.ProtocolError](err); nonsense {
+		return &Trouble{Alarm: true, Reason: "What answers at " + l.relay.address() + " isn't a mail server, or expects encryption from the start. Check the name, the port and the encryption."}
+	}
 	answer, answered := errors.AsType[*smtp.SMTPError](err)
-	return &Trouble{Alarm: answered && answer.Code/100 == 5, Reason: tidy("The mail relay can't be reached: " + reason(err))}
+	return &Trouble{Alarm: answered && answer.Code/100 == 5, Reason: tidy("The mail relay can't be reached: " + l.minutes.tell(reason(err)))}
 }
 
 func (l *Line) untrusted(err error) error {
+	if e, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		l.minutes.certificate(e.UnverifiedCertificates)
+	}
 	return &Trouble{Alarm: true, Reason: tidy("The connection to the mail relay can't be made secure: " + reason(err))}
 }
 
-// reason is an error as the relay put it, or as it came.
+var errSilent = errors.New("it does not answer")
+
+// reason is an error as the relay put it, in plain words where we have them, or as it came.
 func reason(err error) string {
 	if answer, ok := errors.AsType[*smtp.SMTPError](err); ok {
 		return words(answer)
+	}
+	if e, ok := errors.AsType[*textproto.Error](err); ok {
+		return e.Error()
+	}
+	if e, ok := errors.AsType[x509.HostnameError](err); ok {
+		return "its certificate is not for " + e.Host
+	}
+	if e, ok := errors.AsType[x509.CertificateInvalidError](err); ok && e.Reason == x509.Expired {
+		return "its certificate has expired, or the clock here is wrong"
+	}
+	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
+		return "nobody whom this machine trusts vouches for its certificate"
+	}
+	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
+		return "it doesn't begin with TLS there; try STARTTLS, or another port"
+	}
+	if e, ok := errors.AsType[*net.DNSError](err); ok && e.IsNotFound {
+		return "no server has that name"
+	}
+	switch {
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "nobody listens at that port"
+	case isTimeout(err):
+		return errSilent.Error()
 	}
 	return strings.TrimPrefix(err.Error(), "smtp: ")
 }
@@ -362,25 +476,4 @@ func isTimeout(err error) bool {
 
 func isASCII(s string) bool {
 	return !strings.ContainsFunc(s, func(c rune) bool { return c >= utf8.RuneSelf })
-}
-
-// watched is a network connection on which no write waits for ever. It
-// remembers whether anybody has waited for an answer since it was last asked
-// to forget: if not, then what was being written never wholly left.
-type watched struct {
-	net.Conn
-	patience time.Duration
-	read     atomic.Bool
-}
-
-func (c *watched) Read(b []byte) (int, error) {
-	c.read.Store(true)
-	return c.Conn.Read(b)
-}
-
-func (c *watched) Write(b []byte) (int, error) {
-	if err := c.SetWriteDeadline(time.Now().Add(c.patience)); err != nil {
-		return 0, err
-	}
-	return c.Conn.Write(b)
 }

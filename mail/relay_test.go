@@ -109,7 +109,7 @@ func TestLettersTravelSignedInAndEncrypted(t *testing.T) {
 		options             mailbox.Options
 		hellos              string
 	}{
-		{"STARTTLS", "smtp", "", mailbox.Options{TLS: config}, "[localhost false portal.harbor.example true]"},
+		{"STARTTLS", "smtp", "", mailbox.Options{TLS: config}, "[portal.harbor.example false portal.harbor.example true]"},
 		{"implicit TLS", "smtps", "", mailbox.Options{TLS: config, Implicit: true}, "[portal.harbor.example true]"},
 		{"on this machine", "smtp", "?tls=none", mailbox.Options{}, "[portal.harbor.example false]"},
 		{"AUTH LOGIN", "smtps", "", mailbox.Options{TLS: config, Implicit: true, Mechanisms: []string{"LOGIN"}}, "[portal.harbor.example true]"},
@@ -236,7 +236,7 @@ func TestOutcomeOfEachAnswer(t *testing.T) {
 		{"end 452", mailbox.Script{Data: data(452)}, Deferred, "452 4.1.1 for a reason"},
 		{"end 421", mailbox.Script{Data: data(421)}, Deferred, "421 4.1.1 for a reason"},
 		{"end 251", mailbox.Script{Kept: data(251)}, Accepted, "251 2.1.1 for a reason"},
-		{"end 354", mailbox.Script{Kept: data(354)}, Uncertain, "No clear reply came after the letter: SMTP error 354: for a reason"},
+		{"end 354", mailbox.Script{Kept: data(354)}, Uncertain, "No clear reply came after the letter: 354 3.1.1 for a reason"},
 		{"end dropped", mailbox.Script{Kept: data(0)}, Uncertain, "No clear reply came after the letter: EOF"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
