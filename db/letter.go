@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -102,17 +103,7 @@ func (tx *Tx) StaffLetters(staffID int64) ([]Letter, error) {
 
 // DraftLetters counts the letters of a draft by state.
 func (tx *Tx) DraftLetters(draftID int64) (map[LetterState]int, error) {
-	type count struct {
-		state LetterState
-		n     int
-	}
-	counts, err := list(tx, func(s scanner) (c count, err error) { err = s.Scan(&c.state, &c.n); return },
-		"SELECT state, count(*) FROM letters WHERE draft_id = ? GROUP BY state", draftID)
-	byState := map[LetterState]int{}
-	for _, c := range counts {
-		byState[c.state] = c.n
-	}
-	return byState, err
+	return tx.lettersByState(" FROM letters WHERE draft_id = ?", draftID)
 }
 
 // DraftLettersLater counts the queued letters of a draft that were tried and wait for another time.
@@ -155,6 +146,110 @@ func (tx *Tx) LettersOfDraft(reach Reach, draftID int64, offset, limit int) ([]D
 	}, `SELECT l.public_id, l.kind, l.state, l.reply, l.due, l.settled_at, c.public_id, c.first_name, c.last_name
 		FROM letters l JOIN clients c ON c.id = l.client_id WHERE l.draft_id = ? AND `+reach.holds("c.id")+`
 		ORDER BY l.state NOT IN ('failed', 'needs attention'), c.sort_key, c.id LIMIT ? OFFSET ?`, draftID, limit, offset)
+}
+
+// OutboxLetter is a letter in the outbox, and the one it is for.
+type OutboxLetter struct {
+	Letter
+	Client Client // one of the two: public id and name only
+	Staff  StaffMember
+}
+
+// Name is of whom the letter is for.
+func (l OutboxLetter) Name() string {
+	if l.ClientID != 0 {
+		return l.Client.ListName()
+	}
+	return l.Staff.Name
+}
+
+// LetterFilter says which letters are asked for: the zero value, all.
+type LetterFilter struct {
+	State LetterState
+	Kind  LetterKind
+	Text  string // parts of the name, the address or the subject
+}
+
+const outboxLetters = ` FROM (SELECT l.*, c.public_id AS client_public, c.first_name, c.last_name, s.public_id AS staff_public, s.name AS staff_name,
+	ifnull(c.search, '') || ' ' || lower(ifnull(s.name, '') || ' ' || l.canonical || ' ' || l.subject) AS text
+	FROM letters l LEFT JOIN clients c ON c.id = l.client_id LEFT JOIN staff_members s ON s.id = l.staff_id)`
+
+// where is the filter as an SQL condition, for letters within reach.
+func (f LetterFilter) where(reach Reach) (string, []any) {
+	condition, args := " WHERE "+reach.holds("client_id"), []any{}
+	if f.State != "" {
+		condition, args = condition+" AND state = ?", append(args, f.State)
+	}
+	if f.Kind != "" {
+		condition, args = condition+" AND kind = ?", append(args, f.Kind)
+	}
+	for _, word := range strings.Fields(f.Text) {
+		condition, args = condition+" AND (instr(text, ?) > 0 OR instr(text, ?) > 0)", append(args, SearchFold(word), strings.ToLower(word))
+	}
+	return condition, args
+}
+
+func readOutboxLetter(s scanner) (l OutboxLetter, err error) {
+	l.Letter, err = readLetter(also{s, []any{textScan{&l.Client.PublicID}, textScan{&l.Client.FirstName}, textScan{&l.Client.LastName},
+		textScan{&l.Staff.PublicID}, textScan{&l.Staff.Name}}})
+	return l, named(err)
+}
+
+const outboxLetterColumns = "SELECT " + letterColumns + ", client_public, first_name, last_name, staff_public, staff_name" + outboxLetters
+
+// OutboxLetters lists a page of the letters within reach, newest first, without the mails themselves.
+func (tx *Tx) OutboxLetters(reach Reach, f LetterFilter, offset, limit int) ([]OutboxLetter, error) {
+	where, args := f.where(reach)
+	return list(tx, readOutboxLetter, outboxLetterColumns+where+" ORDER BY id DESC LIMIT ? OFFSET ?", append(args, limit, offset)...)
+}
+
+// OutboxLetter finds a letter within reach by public id.
+func (tx *Tx) OutboxLetter(reach Reach, publicID string) (OutboxLetter, error) {
+	return readOutboxLetter(tx.row(outboxLetterColumns+" WHERE public_id = ? AND "+reach.holds("client_id"), publicID))
+}
+
+// CountLetters counts the letters within reach by state, whichever state the filter asks for.
+func (tx *Tx) CountLetters(reach Reach, f LetterFilter) (map[LetterState]int, error) {
+	f.State = ""
+	where, args := f.where(reach)
+	return tx.lettersByState(outboxLetters+where, args...)
+}
+
+func (tx *Tx) lettersByState(from string, args ...any) (map[LetterState]int, error) {
+	byState := map[LetterState]int{}
+	_, err := list(tx, func(s scanner) (none struct{}, err error) {
+		var state LetterState
+		var n int
+		err = s.Scan(&state, &n)
+		byState[state] = n
+		return none, err
+	}, "SELECT state, count(*)"+from+" GROUP BY state", args...)
+	return byState, err
+}
+
+// LetterMayNotLeave is why a letter may not be sent any more; empty: it may.
+func (tx *Tx) LetterMayNotLeave(id int64) (why string, err error) {
+	err = tx.row("SELECT "+mayNotLeave+" FROM letters WHERE id = ?", id).Scan(&why)
+	return why, named(err)
+}
+
+// LetterReplaced tells that a newer letter of the same kind was sent to the same person.
+func (tx *Tx) LetterReplaced(l Letter) (replaced bool, err error) {
+	err = tx.row("SELECT EXISTS (SELECT 1 FROM letters WHERE kind = ? AND (client_id = ? OR staff_id = ?) AND id > ?)", l.Kind, l.ClientID, l.StaffID, l.ID).Scan(&replaced)
+	return replaced, err
+}
+
+// QueueAgain puts a letter that waits, failed or needs attention at the front of the queue. What is known of the tries before
+// stays: no more copies of it leave than of any other.
+func (tx *Tx) QueueAgain(id int64) error {
+	_, err := tx.exec("UPDATE letters SET state = 'queued', due = ?, settled_at = NULL WHERE id = ? AND state IN ('queued', 'failed', 'needs attention')", ms(tx.now), id)
+	return err
+}
+
+// CancelLetter takes one queued letter back, saying why.
+func (tx *Tx) CancelLetter(id int64, why string) error {
+	_, err := tx.exec("UPDATE letters SET state = 'cancelled', reply = ?, settled_at = ? WHERE id = ? AND state = 'queued'", why, ms(tx.now), id)
+	return err
 }
 
 // mayNotLeave is why a letter that was queued may not be sent any more, asked anew when it is claimed; empty: it may.

@@ -44,6 +44,7 @@ type Worker struct {
 	relay     *Relay // nil: there is none
 	status    Status // as far as the relay goes: of a pause the database knows
 	unwritten string // why the database can't be written; empty: it can
+	retry     bool   // somebody asks to try the relay at once
 }
 
 // Status is what screens may say of the outbox.
@@ -79,6 +80,14 @@ func (w *Worker) Configure(relay Relay) {
 	if w.relay = nil; relay.Settings().Host != "" {
 		w.relay = &relay
 	}
+	w.mu.Unlock()
+	w.Wake()
+}
+
+// Retry asks a relay that holds the outbox again at once.
+func (w *Worker) Retry() {
+	w.mu.Lock()
+	w.retry = true
 	w.mu.Unlock()
 	w.Wake()
 }
@@ -272,8 +281,12 @@ func (r *run) work(ctx context.Context) {
 // follow goes to the relay that is configured now.
 func (r *run) follow() {
 	r.mu.Lock()
-	relay := r.relay
+	relay, retry := r.relay, r.retry
+	r.retry = false
 	r.mu.Unlock()
+	if now := r.db.Now(); retry && now.Before(r.held) {
+		r.held = now
+	}
 	if relay == r.to {
 		return
 	}

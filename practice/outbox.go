@@ -3,6 +3,7 @@ package practice
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"anteroom/db"
 	"anteroom/mail"
@@ -12,6 +13,7 @@ import (
 type Outbox interface {
 	Wake()                // letters are due, or the outbox was paused or resumed
 	Status() mail.Status  // what holds letters, if anything does
+	Retry()               // asks a mail server that holds letters again at once
 	Configure(mail.Relay) // where they go from now on
 }
 
@@ -83,4 +85,177 @@ func (p *Practice) turnOutbox(ctx context.Context, by Administrator, pause bool)
 		p.config.Wake()
 	}
 	return err
+}
+
+// RetryOutbox asks a mail server that holds the outbox again at once.
+func (p *Practice) RetryOutbox(_ context.Context, by Administrator) error {
+	if !by.administers() {
+		return ErrNotAllowed
+	}
+	if p.config.Outbox != nil {
+		p.config.Outbox.Retry()
+	}
+	return nil
+}
+
+// LetterList is a page of the outbox's letters.
+type LetterList struct {
+	Letters []db.OutboxLetter
+	Count   map[db.LetterState]int // of all that the filter finds, whichever state it asks for
+	Total   int                    // in the state that it asks for
+}
+
+// Letters lists a page of the letters, newest first.
+func (p *Practice) Letters(ctx context.Context, by Administrator, f db.LetterFilter, offset, limit int) (l LetterList, err error) {
+	if !by.administers() {
+		return l, ErrNotAllowed
+	}
+	err = p.db.View(ctx, func(tx *db.Tx) error {
+		if l.Count, err = tx.CountLetters(by.reach(), f); err != nil {
+			return err
+		}
+		for state, n := range l.Count {
+			if f.State == "" || f.State == state {
+				l.Total += n
+			}
+		}
+		l.Letters, err = tx.OutboxLetters(by.reach(), f, offset, limit)
+		return err
+	})
+	return l, err
+}
+
+// LetterRefusal is why a letter stayed as it is.
+type LetterRefusal struct {
+	Letter db.OutboxLetter
+	Why    string // a sentence
+}
+
+// RetryLetters puts letters at the front of the queue: those that wait for another try, and those that failed or need
+// attention where sending the same letter once more is safe. It tells how many, and why not the others. Any that is not
+// there is ErrNotFound, and nothing is done.
+func (p *Practice) RetryLetters(ctx context.Context, by Administrator, publicIDs ...string) (n int, refused []LetterRefusal, err error) {
+	n, refused, err = p.eachLetter(ctx, by, "sent a letter again", publicIDs, mayRetry, func(tx *db.Tx, l db.OutboxLetter) error {
+		return tx.QueueAgain(l.ID)
+	})
+	if err == nil && n > 0 && p.config.Outbox != nil {
+		p.config.Outbox.Retry()
+	}
+	return n, refused, err
+}
+
+// RetryLetter does it to one: Invalid, with the field "letter", when it may not be.
+func (p *Practice) RetryLetter(ctx context.Context, by Administrator, publicID string) error {
+	_, refused, err := p.RetryLetters(ctx, by, publicID)
+	return refusal(refused, err)
+}
+
+// CancelLetters takes letters back that have not left. The link in an invitation ends with it. It tells how many, and why not
+// the others. Any that is not there is ErrNotFound, and nothing is done.
+func (p *Practice) CancelLetters(ctx context.Context, by Administrator, publicIDs ...string) (n int, refused []LetterRefusal, err error) {
+	return p.eachLetter(ctx, by, "took a letter back", publicIDs, mayCancel, func(tx *db.Tx, l db.OutboxLetter) error {
+		if l.Kind == db.LetterInvitation {
+			if err := tx.EndLinks(db.LinkJoin, l.ClientID, 0); err != nil {
+				return err
+			}
+		}
+		return tx.CancelLetter(l.ID, "An administrator took it back.")
+	})
+}
+
+// CancelLetter does it to one: Invalid, with the field "letter", when it may not be.
+func (p *Practice) CancelLetter(ctx context.Context, by Administrator, publicID string) error {
+	_, refused, err := p.CancelLetters(ctx, by, publicID)
+	return refusal(refused, err)
+}
+
+func refusal(refused []LetterRefusal, err error) error {
+	if err == nil && len(refused) > 0 {
+		return Invalid{"letter": refused[0].Why}
+	}
+	return err
+}
+
+// eachLetter does one thing to each of some letters, unless something speaks against it.
+func (p *Practice) eachLetter(ctx context.Context, by Administrator, act string, publicIDs []string,
+	against func(*db.Tx, db.OutboxLetter) (string, error), do func(*db.Tx, db.OutboxLetter) error) (n int, refused []LetterRefusal, err error) {
+	if !by.administers() {
+		return 0, nil, ErrNotAllowed
+	}
+	err = p.db.Update(ctx, func(tx *db.Tx) error {
+		for _, id := range publicIDs {
+			l, err := tx.OutboxLetter(by.reach(), id)
+			if err != nil {
+				return err
+			}
+			why, err := against(tx, l)
+			if err != nil {
+				return err
+			}
+			if why != "" {
+				refused = append(refused, LetterRefusal{l, why})
+				continue
+			}
+			if err := do(tx, l); err != nil {
+				return err
+			}
+			if err := tx.Audit(db.AuditEntry{StaffID: by.member.ID, Act: act, ClientID: l.ClientID, Detail: string(l.Kind)}); err != nil {
+				return err
+			}
+			n++
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, nil, err
+	}
+	return n, refused, nil
+}
+
+// mayRetry says what speaks against sending the same letter once more; empty: nothing.
+func mayRetry(tx *db.Tx, l db.OutboxLetter) (string, error) {
+	const anew = " Send a new one instead."
+	switch {
+	case l.State == db.LetterSending:
+		return "It is on its way.", nil
+	case l.State == db.LetterAccepted:
+		return "The mail server took it already.", nil
+	case l.State == db.LetterCancelled:
+		return "It was taken back." + anew, nil
+	case l.Uncertain >= mail.MaxUncertain:
+		return "It may have arrived three times already." + anew, nil
+	case strings.HasSuffix(l.EnvelopeFrom, ".invalid"):
+		return "It was written before mail was set up." + anew, nil
+	}
+	var link db.Link
+	var err error
+	if l.LinkID != 0 {
+		if link, _, err = tx.LinkToken(l.LinkID); err != nil {
+			return "", err
+		}
+	}
+	if why, _ := mail.TooLate(l.Letter, link, tx.Now()); why != "" {
+		return why + anew, nil
+	}
+	if replaced, err := tx.LetterReplaced(l.Letter); err != nil || replaced {
+		return "A newer letter took its place.", err
+	}
+	why, err := tx.LetterMayNotLeave(l.ID)
+	if why != "" {
+		why += anew
+	}
+	return why, err
+}
+
+// mayCancel says what speaks against taking a letter back; empty: nothing.
+func mayCancel(_ *db.Tx, l db.OutboxLetter) (string, error) {
+	switch l.State {
+	case db.LetterQueued:
+		return "", nil
+	case db.LetterSending:
+		return "It is on its way and can't be called back.", nil
+	case db.LetterAccepted:
+		return "The mail server took it already.", nil
+	}
+	return "It is in the queue no more.", nil
 }
