@@ -230,6 +230,19 @@ func (tx *Tx) DraftClients(draftID int64, reach Reach, limit int) ([]DraftClient
 	}, query, args...)
 }
 
+// LastMessage finds the message of the draft with which a client within reach was last sent a letter of a kind: their own, or
+// all recipients'. ErrNotFound when that was the default.
+func (tx *Tx) LastMessage(reach Reach, clientID int64, kind MessageKind) (m Message, err error) {
+	subject, body := "d.invitation_subject", "d.invitation_body"
+	if kind == FormsMessage {
+		subject, body = "d.forms_subject", "d.forms_body"
+	}
+	err = tx.row("SELECT ifnull(c.subject, "+subject+"), ifnull(c.body, "+body+`) FROM drafts d LEFT JOIN draft_clients c ON c.draft_id = d.id AND c.client_id = ?1
+		WHERE ifnull(c.subject, `+subject+`) IS NOT NULL AND d.id = (SELECT draft_id FROM letters WHERE client_id = ?1 AND kind = ?2 AND draft_id IS NOT NULL ORDER BY id DESC LIMIT 1) AND `+
+		reach.holds("?1"), clientID, kind).Scan(&m.Subject, &m.Body)
+	return m, named(err)
+}
+
 // ahead scans some columns before those that a reader asks for.
 type ahead struct {
 	scanner

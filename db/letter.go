@@ -125,6 +125,12 @@ func (tx *Tx) LastLetter(clientID int64, kind LetterKind) (at time.Time, err err
 	return at, err
 }
 
+// LastSending is when a client was last invited, or told of forms; the zero time when they never were.
+func (tx *Tx) LastSending(clientID int64) (at time.Time, err error) {
+	err = tx.row("SELECT max(created_at) FROM letters WHERE client_id = ? AND kind IN ('invitation', 'forms')", clientID).Scan(timeScan{&at})
+	return at, err
+}
+
 // SetAsideLetters marks the queued letters from a sender that can't be answered: somebody has to send them again.
 func (tx *Tx) SetAsideLetters(from string) error {
 	_, err := tx.exec("UPDATE letters SET state = 'needs attention', reply = ?, settled_at = ? WHERE state = 'queued' AND envelope_from = ?",

@@ -327,13 +327,12 @@ func (p *Practice) helpIn(tx *db.Tx, who Actor) (sent bool, err error) {
 	return false, tx.Audit(db.AuditEntry{Act: "asked for a new password or link", Detail: "for nobody known"})
 }
 
-// renewInvitation sends the default invitation to a client whose invitation is out, or expired, and ends its link.
+// renewInvitation sends the invitation again to a client whose invitation is out, or expired, and ends its link.
 func (p *Practice) renewInvitation(tx *db.Tx, client db.Client) (sent bool, err error) {
 	if state := client.Portal.State(tx.Now()); state != db.PortalInvited && state != db.PortalExpired {
 		return false, nil
 	}
-	self := db.Oneself(client.ID)
-	last, err := tx.LatestInvitation(self, client.ID)
+	last, err := tx.LatestInvitation(db.Oneself(client.ID), client.ID)
 	if err != nil {
 		return false, err
 	}
@@ -345,16 +344,8 @@ func (p *Practice) renewInvitation(tx *db.Tx, client db.Client) (sent bool, err 
 	if err != nil {
 		return false, err
 	}
-	message, _, err := defaultMessage(tx, db.InvitationMessage)
-	if err != nil {
-		return false, err
-	}
-	therapists, err := tx.TherapistsOf(self, []int64{client.ID})
-	if err != nil {
-		return false, err
-	}
 	w := p.newWriter(o, inviter.Name, tx.Now())
-	letter, err := w.write(db.InvitationMessage, message, client, therapists[client.ID])
+	letter, err := w.writeAgain(tx, db.InvitationMessage, client)
 	if err != nil {
 		return false, err
 	}

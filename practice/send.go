@@ -281,7 +281,7 @@ func (p *Practice) sendTo(tx *db.Tx, w *writer, d Draft, by Staff, r recipient, 
 		if err := p.sendInvitation(tx, letter, r.Client, w.expires(), by.member.ID, db.Letter{SentBy: by.member.ID, DraftID: d.record.ID}); err != nil {
 			return err
 		}
-	} else if err := p.sendFormsLetter(tx, letter, d, by, r); err != nil {
+	} else if err := p.sendFormsLetter(tx, letter, r.Client, db.Letter{SentBy: by.member.ID, DraftID: d.record.ID}); err != nil {
 		return err
 	}
 	return tx.Audit(db.AuditEntry{StaffID: by.member.ID, Act: act, ClientID: r.ID, Detail: formsSent(asked)})
@@ -316,11 +316,13 @@ func (p *Practice) sendInvitation(tx *db.Tx, letter mail.Letter, client db.Clien
 	return p.queue(tx, letter, l)
 }
 
-func (p *Practice) sendFormsLetter(tx *db.Tx, letter mail.Letter, d Draft, by Staff, r recipient) error {
-	if err := tx.CancelLetters(r.ID, db.LetterForms, "A newer letter took its place."); err != nil {
+// sendFormsLetter queues word of forms to a client, and takes back a letter that has not left yet. l is as for sendInvitation.
+func (p *Practice) sendFormsLetter(tx *db.Tx, letter mail.Letter, client db.Client, l db.Letter) error {
+	if err := tx.CancelLetters(client.ID, db.LetterForms, "A newer letter took its place."); err != nil {
 		return err
 	}
-	return p.queue(tx, letter, db.Letter{Kind: db.LetterForms, ClientID: r.ID, SentBy: by.member.ID, DraftID: d.record.ID})
+	l.Kind, l.ClientID = db.LetterForms, client.ID
+	return p.queue(tx, letter, l)
 }
 
 // queue freezes a composed letter into the outbox.

@@ -1,0 +1,130 @@
+package practice
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"time"
+
+	"anteroom/db"
+)
+
+// SendingQuery says which sendings a list shows, as an address writes it. The zero value is all.
+type SendingQuery struct {
+	Words    string
+	Staff    string // public id of whom the clients are assigned to; NobodyAssigned: of nobody
+	From, To string // the first and the last day, YYYY-MM-DD, in the practice's time zone
+	State    db.SendingState
+	Troubled bool // mail to its address doesn't reach the client
+}
+
+// filter is the query in the records' terms. Whom it names and who isn't there, nobody is assigned to; what is no day is
+// none asked for.
+func (q SendingQuery) filter(tx *db.Tx) (f db.SendingFilter, err error) {
+	f = db.SendingFilter{Query: q.Words[:min(len(q.Words), maxQuery)], State: q.State, Troubled: q.Troubled}
+	o, err := tx.Organization()
+	if err != nil {
+		return f, err
+	}
+	f.From = dayIn(o.TimeZone, q.From, 0)
+	f.Until = dayIn(o.TimeZone, q.To, 1)
+	switch q.Staff {
+	case "":
+	case NobodyAssigned:
+		f.Unassigned = true
+	default:
+		const nobody = -1
+		member, err := tx.Staff(q.Staff)
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return f, err
+		}
+		f.StaffID = cmp.Or(member.ID, nobody)
+	}
+	return f, nil
+}
+
+// dayIn is the midnight in a time zone with which a day begins, or one some days later; the zero time when it is none.
+func dayIn(zone *time.Location, day string, later int) time.Time {
+	at, err := time.Parse(time.DateOnly, day)
+	if err != nil {
+		return time.Time{}
+	}
+	return time.Date(at.Year(), at.Month(), at.Day()+later, 0, 0, 0, 0, zone)
+}
+
+// SendingRow is a sending as the list shows it.
+type SendingRow struct {
+	db.Sending
+	State  db.SendingState
+	Client db.Client
+	SentBy string // empty: the client asked for it
+}
+
+// SendingPage is one page of the list of sendings, and what there is beside the state that it asks for.
+type SendingPage struct {
+	Rows   []SendingRow
+	Total  int
+	Number int // from 1
+	Counts db.SendingCounts
+}
+
+// Sendings finds a page of all that was sent to invite clients or to tell them of forms, newest first; administrators may
+// ask. A page after the last is the last.
+func (p *Practice) Sendings(ctx context.Context, by Administrator, query SendingQuery, page int) (found SendingPage, err error) {
+	if !by.administers() {
+		return found, ErrNotAllowed
+	}
+	found.Number = max(page, 1)
+	err = p.db.View(ctx, func(tx *db.Tx) error {
+		f, err := query.filter(tx)
+		if err != nil {
+			return err
+		}
+		var sendings []db.Sending
+		if sendings, found.Total, found.Counts, err = tx.FindSendings(by.reach(), f, (found.Number-1)*PageSize, PageSize); err != nil {
+			return err
+		}
+		if last := max((found.Total+PageSize-1)/PageSize, 1); found.Number > last {
+			found.Number = last
+			if sendings, _, _, err = tx.FindSendings(by.reach(), f, (last-1)*PageSize, PageSize); err != nil {
+				return err
+			}
+		}
+		found.Rows, err = sendingRows(tx, by, sendings)
+		return err
+	})
+	return found, err
+}
+
+func sendingRows(tx *db.Tx, by Administrator, sendings []db.Sending) ([]SendingRow, error) {
+	ids := make([]int64, len(sendings))
+	for i, s := range sendings {
+		ids[i] = s.ClientID
+	}
+	clients, err := tx.ClientsByID(by.reach(), ids)
+	if err != nil {
+		return nil, err
+	}
+	byID := make(map[int64]db.Client, len(clients))
+	for _, c := range clients {
+		byID[c.ID] = c
+	}
+	names, err := tx.StaffNames()
+	if err != nil {
+		return nil, err
+	}
+	rows := make([]SendingRow, len(sendings))
+	for i, s := range sendings {
+		rows[i] = SendingRow{s, s.State(tx.Now()), byID[s.ClientID], names[s.SentBy]}
+	}
+	return rows, nil
+}
+
+// SendingsInTrouble counts the sendings that couldn't be sent and that nothing took the place of; administrators may ask.
+func (p *Practice) SendingsInTrouble(ctx context.Context, by Administrator) (n int, err error) {
+	err = p.db.View(ctx, func(tx *db.Tx) error {
+		_, n, _, err = tx.FindSendings(by.reach(), db.SendingFilter{State: db.SendingCouldntSend}, 0, 0)
+		return err
+	})
+	return n, err
+}
