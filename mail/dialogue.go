@@ -114,21 +114,26 @@ func newTalk(c net.Conn, m *minutes) *talk {
 }
 
 func (t *talk) Read(b []byte) (int, error) {
-	var err error
 	if len(t.line) == 0 {
+		var err error
 		t.line, err = t.in.ReadSlice('\n')
 		if len(t.line) > 0 {
 			t.minutes.add(false, string(bytes.TrimRight(t.line, "\r\n")))
 		}
-		if t.reply += len(t.line); t.reply > maxReply || err == bufio.ErrBufferFull {
-			return 0, errLongReply
+		switch t.reply += len(t.line); {
+		case t.reply > maxReply || err == bufio.ErrBufferFull:
+			err = errLongReply
+		case err == io.EOF && len(t.line) > 0: // half a line is no reply, whatever it begins with
+			err = io.ErrUnexpectedEOF
+		}
+		if err != nil {
+			t.line = nil
+			return 0, err
 		}
 	}
 	n := copy(b, t.line)
-	if t.line = t.line[n:]; len(t.line) > 0 {
-		return n, nil
-	}
-	return n, err
+	t.line = t.line[n:]
+	return n, nil
 }
 
 // ahead reports whether the relay said something that nobody asked for.
