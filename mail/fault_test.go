@@ -157,9 +157,9 @@ func garbage(c *net.TCPConn, over <-chan struct{}) {
 }
 
 func slowly(c *net.TCPConn, over <-chan struct{}) { // but faster than any single write would wait
-	pace := time.NewTicker(20 * time.Millisecond)
+	pace := time.NewTicker(5 * time.Millisecond)
 	defer pace.Stop()
-	for b := make([]byte, 8192); ; {
+	for b := make([]byte, 16<<10); ; {
 		select {
 		case <-over:
 			return
@@ -260,6 +260,9 @@ func TestEveryFaultAtEveryStage(t *testing.T) {
 				got := l.Send(t.Context(), from, to, []byte(stage.letter))
 				if got.Outcome != stage.want || (got.Outcome == NotSent) != (got.Trouble != nil) {
 					t.Errorf("%s: %+v %+v", name, got, got.Trouble)
+				}
+				if f.name == "it reads slowly" && !strings.Contains(got.Reply, "too slow") {
+					t.Errorf("%s: it ended by itself: %+v", name, got)
 				}
 				if got.Outcome == Uncertain && p.dots.Load() == 0 {
 					t.Errorf("%s: uncertain, and its end was never said", name)
