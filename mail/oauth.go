@@ -21,12 +21,17 @@ type OAuth struct {
 	Scope                  string
 }
 
+// tenant stands in a preset's address where the practice's own directory must.
+const tenant = "TENANT"
+
 func (o *OAuth) check(faults Faults) {
 	o.TokenURL = strings.TrimSpace(o.TokenURL)
 	u, err := url.Parse(o.TokenURL)
 	switch {
 	case o.TokenURL == "":
 		faults["token_url"] = "The address that gives out tokens is missing: it looks like https://login.example.com/token."
+	case strings.Contains(o.TokenURL, tenant):
+		faults["token_url"] = "In the address that gives out tokens, write your directory (tenant) ID in the place of " + tenant + "."
 	case err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && (u.Scheme != "http" || !isLoopback(u.Hostname())):
 		faults["token_url"] = "The address that gives out tokens must begin with https:// and name a server."
 	}

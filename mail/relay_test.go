@@ -157,6 +157,10 @@ func TestTroubleKeepsEveryLetterBack(t *testing.T) {
 		e := &smtp.SMTPError{Code: code, Message: "no"}
 		return mailbox.Script{Mail: func(mailbox.Conn, string) error { return e }}
 	}
+	rcpt := func(code int, enhanced ...int) mailbox.Script {
+		e := &smtp.SMTPError{Code: code, EnhancedCode: smtp.EnhancedCode(enhanced), Message: "no"}
+		return mailbox.Script{Rcpt: func(mailbox.Conn, string) error { return e }}
+	}
 	for _, c := range []struct {
 		name    string
 		options mailbox.Options
@@ -175,6 +179,11 @@ func TestTroubleKeepsEveryLetterBack(t *testing.T) {
 		{"it is full", mailbox.Options{Script: answer(421)}, "smtp://%s?tls=none", nil, false, "421"},
 		{"it wants nothing of us", mailbox.Options{Script: answer(554)}, "smtp://%s?tls=none", nil, true, "554"},
 		{"it wants a password", mailbox.Options{Username: "harbor", Password: "x"}, "smtp://%s?tls=none", nil, true, "530"},
+		{"it lets nobody in without encryption", mailbox.Options{Username: "harbor", Password: "x"}, "smtp://harbor:x@%s", nil, true, "STARTTLS"},
+		{"the day's limit is used up", mailbox.Options{Script: rcpt(550, 5, 4, 5)}, "smtp://%s?tls=none", nil, true, "550 5.4.5"},
+		{"our sender is blocked", mailbox.Options{Script: rcpt(550, 5, 1, 8)}, "smtp://%s?tls=none", nil, true, "550 5.1.8"},
+		{"we may not send as this sender", mailbox.Options{Script: rcpt(550, 5, 7, 60)}, "smtp://%s?tls=none", nil, true, "5.7.60"},
+		{"our organization is blocked", mailbox.Options{Script: rcpt(550, 5, 7, 705)}, "smtp://%s?tls=none", nil, true, "5.7.705"},
 		{"it refuses the sender", mailbox.Options{Script: mail(553)}, "smtp://%s?tls=none", nil, true, "553"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -450,6 +459,48 @@ func TestAddressesBeyondASCII(t *testing.T) {
 	}
 	if got := l.Send(t.Context(), from, email(t, "ann@bücher.example"), []byte(small)); got.Outcome != Accepted {
 		t.Errorf("a domain needs no extension: %+v", got)
+	}
+}
+
+func TestLetterLargerThanTheRelayTakes(t *testing.T) {
+	var heard []string
+	l := lineTo(t, relayTo(t, "smtp://"+talker(t, func(_ net.Conn, line string) string {
+		heard = append(heard, line)
+		if strings.HasPrefix(line, "EHLO") {
+			return "250-ok\r\n250 SIZE 1024"
+		}
+		return byTheBook(line)
+	})+"?tls=none"))
+	from, to := email(t, "hello@harbor.example"), email(t, "ann@mail.example")
+	got := l.Send(t.Context(), from, to, []byte(strings.Repeat("0123456789abcde\n", 65)))
+	if want := "The letter has 2 KB, and the mail relay takes no more than 1 KB."; got.Outcome != Rejected || got.Reply != want {
+		t.Errorf("%+v", got)
+	}
+	if got := sendSmall(t, l); got.Outcome != Accepted {
+		t.Errorf("the letter after it: %+v", got)
+	}
+	if n := strings.Count(strings.Join(heard, " "), "MAIL FROM"); n != 1 {
+		t.Errorf("it heard of %d letters: %q", n, heard)
+	}
+}
+
+func TestReasonsInPlainWords(t *testing.T) {
+	config, _ := certificate(t)
+	strangers := x509.NewCertPool()
+	plain, secure := box(t, mailbox.Options{}), box(t, mailbox.Options{TLS: config, Implicit: true})
+	_, port, _ := net.SplitHostPort(secure.Addr())
+	web := talker(t, func(net.Conn, string) string { return "HTTP/1.1 400 Bad Request" })
+	for _, c := range []struct{ url, want string }{
+		{"smtps://" + plain.Addr(), "it doesn't begin with TLS there; try STARTTLS, or another port"},
+		{"smtps://" + secure.Addr(), "nobody whom this machine trusts vouches for its certificate"},
+		{"smtp://" + web + "?tls=none", "isn't a mail server"},
+		{"smtps://localhost:" + port, "certificate"},
+	} {
+		r := relayTo(t, c.url)
+		r.roots = strangers
+		if got := sendSmall(t, lineTo(t, r)); got.Trouble == nil || !got.Trouble.Alarm || !strings.Contains(got.Trouble.Reason, c.want) {
+			t.Errorf("%s: %+v", c.url, got.Trouble)
+		}
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // Security is how the connection to a relay is kept private.
@@ -67,10 +68,11 @@ func NewRelay(s Settings) (Relay, error) {
 		faults["security"] = "Choose how the connection is encrypted."
 	}
 	s.Username = strings.TrimSpace(s.Username)
-	if strings.ContainsAny(s.Username+s.Password, "\x00\r\n") {
-		faults["password"] = "The user name or the password holds a line break; type it anew."
-	}
 	switch {
+	case strings.ContainsFunc(s.Username, unicode.IsControl):
+		faults["username"] = "The user name holds a character that can't be seen; type it anew."
+	case strings.ContainsFunc(s.Password, unicode.IsControl):
+		faults["password"] = "The password holds a line break or another character that can't be seen; type it anew."
 	case s.OAuth != nil:
 		o := *s.OAuth // ours alone from now on
 		s.OAuth = &o
