@@ -21,7 +21,7 @@ type Keyring struct {
 	keys    map[string]masterKey
 }
 
-type masterKey struct{ wrap, link, audit, guess []byte }
+type masterKey struct{ wrap, link, audit, guess, relay []byte }
 
 func openKeyring(file string, mayCreate bool) (*Keyring, error) {
 	text, err := os.ReadFile(file)
@@ -64,6 +64,7 @@ func parseKeyring(text string) (*Keyring, error) {
 		k.keys[id] = masterKey{
 			wrap: subkey(secret, "wrap client keys"), link: subkey(secret, "link tokens"),
 			audit: subkey(secret, "audit chain"), guess: subkey(secret, "attempts"),
+			relay: subkey(secret, "relay secrets"),
 		}
 		k.current = id
 	}
