@@ -363,15 +363,25 @@ func serveSite(ctx context.Context, c config, clock func() time.Time, invented *
 		database.ClockMoves()
 	}
 	outbox := mail.NewWorker(database, mailConnections, log)
-	stopOutbox, err := startOutbox(database, outbox, c.smtpURL, log)
-	if err != nil {
-		return err
+	made := practice.Config{Public: c.public, Composer: composer, From: from, Outbox: outbox}
+	if c.smtpURL != "" {
+		relay, err := mail.ParseRelay(c.smtpURL)
+		if err != nil {
+			return err
+		}
+		made.Hosted = &practice.HostedMail{Relay: relay, From: from, Source: "ANTEROOM_SMTP_URL"}
 	}
-	defer stopOutbox()
-	p := practice.New(database, practice.Config{Public: c.public, Composer: composer, From: from, Outbox: outbox})
+	if invented != nil {
+		made.Hosted.Provider, made.Resolver = demo.Provider, demo.Resolver{}
+	}
+	p := practice.New(database, made)
 	if err := p.KeepLibrary(ctx); err != nil {
 		return err
 	}
+	if err := p.StartMail(ctx); err != nil {
+		return err
+	}
+	defer startOutbox(outbox, log)()
 	config := handlers.Config{Practice: p, Public: c.public, Log: log, ProxyHeader: c.proxyHeader, MailHeld: func() string { return p.OutboxStatus().Held }}
 	if invented != nil {
 		config.Mailbox = invented.Box
@@ -423,18 +433,8 @@ func introduce(ctx context.Context, c config, p *practice.Practice, invented *de
 // mailConnections are kept open to the relay while there is work.
 const mailConnections = 10
 
-// startOutbox has the outbox work, with a relay to send to if there is one, until stop, which waits for it.
-func startOutbox(database *db.DB, worker *mail.Worker, relayURL string, log *slog.Logger) (stop func(), err error) {
-	if relayURL != "" {
-		relay, err := mail.ParseRelay(relayURL)
-		if err != nil {
-			return nil, err
-		}
-		if err := database.Update(context.Background(), func(tx *db.Tx) error { return tx.SetAsideLetters(nowhere) }); err != nil {
-			return nil, err
-		}
-		worker.Configure(relay)
-	}
+// startOutbox has the outbox work until stop, which waits for it.
+func startOutbox(worker *mail.Worker, log *slog.Logger) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	stopped := make(chan struct{})
 	go func() {
@@ -443,7 +443,7 @@ func startOutbox(database *db.DB, worker *mail.Worker, relayURL string, log *slo
 			log.Error("outbox", "error", err.Error())
 		}
 	}()
-	return func() { cancel(); <-stopped }, nil
+	return func() { cancel(); <-stopped }
 }
 
 // sweep forgets now and then what ended, until ctx does.

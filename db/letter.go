@@ -131,11 +131,12 @@ func (tx *Tx) LastSending(clientID int64) (at time.Time, err error) {
 	return at, err
 }
 
-// SetAsideLetters marks the queued letters from a sender that can't be answered: somebody has to send them again.
-func (tx *Tx) SetAsideLetters(from string) error {
-	_, err := tx.exec("UPDATE letters SET state = 'needs attention', reply = ?, settled_at = ? WHERE state = 'queued' AND envelope_from = ?",
-		"It was written before mail was set up. Send it again.", ms(tx.now), from)
-	return err
+// SetAsideLetters marks the queued letters that come from another sender than this one, and that the relay might take from
+// nobody: somebody has to send them again. It tells how many.
+func (tx *Tx) SetAsideLetters(sender Email) (n int, err error) {
+	ids, err := column[int64](tx, "UPDATE letters SET state = 'needs attention', reply = ?, settled_at = ? WHERE state = 'queued' AND envelope_from <> ? RETURNING id",
+		"It was written before mails came from "+sender.String()+". Send it again.", ms(tx.now), sender.Envelope())
+	return len(ids), err
 }
 
 // DraftLetter is a letter of a draft, and the client whom it is for.

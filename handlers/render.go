@@ -189,6 +189,9 @@ var notices = map[string]string{
 	"default saved":   "Saved. New invitations and messages start with it.",
 	"signed out":      "You are signed out.",
 
+	"mail saved":            "Saved. Letters go there from now on.",
+	"mail saved, set aside": "Saved. Letters go there from now on. Letters that were written for another From address, and now need attention: %s.",
+
 	"set up":             "Your practice is set up, and you are signed in. Next: add your staff and your clients.",
 	"password chosen":    "Your password is saved, and you are signed in.",
 	"new link":           "If this link was yours, a new one is on its way to the address the practice has on file.",

@@ -90,6 +90,12 @@ func (s *Site) routes() []route {
 		{"GET", "/organization/staff/:id/disable", s.administrator(s.disableStaffPage)},
 		{"POST", "/organization/staff/:id/disable", s.administrator(s.disableStaff)},
 		{"POST", "/organization/staff/:id/enable", s.administrator(s.enableStaff)},
+		{"GET", mailPath, s.administrator(s.mail)},
+		{"GET", mailSettingsPath, s.administrator(s.mailSettings)},
+		{"POST", mailSettingsPath, s.administrator(s.saveMailSettings)},
+		{"GET", mailPath + "/test", s.administrator(s.mail)}, // where a refused write leaves the browser
+		{"POST", mailPath + "/test", s.administrator(s.sendTestLetter)},
+		{"GET", mailDomainPath, s.administrator(s.mailDomain)},
 		{"GET", "/organization/settings", s.administrator(s.settings)},
 		{"POST", "/organization/settings", s.administrator(s.saveSettings)},
 		{"POST", "/organization/logo", s.administrator(s.changeLogo)},

@@ -51,7 +51,7 @@ func (p *Practice) askNobody(tx *db.Tx) error {
 		return err
 	}
 	for _, m := range []accountMessage{newAddressMessage, addressAskedMessage} {
-		if _, err := p.writeAccountLetter(o, m, mail.Address{Email: p.config.From}, tx.Now(), askedAddressLife); err != nil {
+		if _, err := p.writeAccountLetter(o, m, mail.Address{Email: p.from()}, tx.Now(), askedAddressLife); err != nil {
 			return err
 		}
 	}

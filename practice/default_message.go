@@ -119,7 +119,7 @@ func (p *Practice) ChangeDefaultMessage(ctx context.Context, by Administrator, k
 
 // examplePerson is an invented client, for showing what a letter would be like.
 func (p *Practice) examplePerson() (client db.Client, therapists []string) {
-	return db.Client{FirstName: "Alexandra", LastName: "Example", PreferredName: "Alex", Email: p.config.From}, []string{"Jordan Example"}
+	return db.Client{FirstName: "Alexandra", LastName: "Example", PreferredName: "Alex", Email: p.from()}, []string{"Jordan Example"}
 }
 
 // PreviewDefault composes the letter that a default makes for an invented person. It returns ErrNotFound for no kind.

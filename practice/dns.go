@@ -423,3 +423,26 @@ func domainOf(e db.Email) string {
 	_, domain, _ := strings.Cut(e.Canonical(), "@")
 	return domain
 }
+
+// CheckDomain looks up what receivers of the practice's mails find in the DNS about the domain in the From address. It returns
+// Invalid for "spf" and "selector", and ErrNotFound while nothing says where mails come from.
+func (p *Practice) CheckDomain(ctx context.Context, by Administrator, asked DomainQuestion) (d DomainCheck, err error) {
+	if !by.administers() {
+		return d, ErrNotAllowed
+	}
+	m := p.mail.Load()
+	if m == nil {
+		return d, ErrNotFound
+	}
+	d = DomainCheck{Domain: domainOf(m.from), Provider: m.provider}
+	covering, selectors, err := asked.check(m.provider)
+	if err != nil {
+		return d, err
+	}
+	c := checker{p.config.Resolver, m.from, d.Domain, m.provider, covering}
+	if c.resolver == nil {
+		c.resolver = net.DefaultResolver
+	}
+	d.Records = c.check(ctx, selectors)
+	return d, nil
+}

@@ -321,7 +321,7 @@ func (p *Practice) helpIn(tx *db.Tx, who Actor) (sent bool, err error) {
 		return p.renewInvitation(tx, client)
 	}
 	// Nobody who could use a link has the address: composing a letter to nobody costs what composing one to somebody does.
-	if _, err := p.writeAccountLetter(o, newPasswordMessage, mail.Address{Email: p.config.From}, tx.Now(), newPasswordLife); err != nil {
+	if _, err := p.writeAccountLetter(o, newPasswordMessage, mail.Address{Email: p.from()}, tx.Now(), newPasswordLife); err != nil {
 		return false, err
 	}
 	return false, tx.Audit(db.AuditEntry{Act: "asked for a new password or link", Detail: "for nobody known"})
@@ -434,7 +434,7 @@ func (p *Practice) sendAccountLetter(tx *db.Tx, m accountMessage, to Actor, purp
 }
 
 func (p *Practice) writeAccountLetter(o db.Organization, m accountMessage, to mail.Address, now time.Time, life time.Duration) (mail.Letter, error) {
-	from := mail.Address{Name: o.Name, Email: p.config.From}
+	from := mail.Address{Name: o.Name, Email: p.from()}
 	values := map[string]string{"practice_name": o.Name}
 	if m.button != "" {
 		values[mail.Link] = p.link("link/" + mail.Slot)

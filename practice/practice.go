@@ -48,6 +48,8 @@ type Config struct {
 	Composer *mail.Composer // of letters, for the preview and for sending alike
 	From     db.Email       // the address that mails come from
 	Outbox   Outbox         // sends letters; nil: nobody does
+	Hosted   *HostedMail    // the relay that whoever hosts this gave; nil: administrators set one
+	Resolver Resolver       // looks up domains' records; nil: the system's
 }
 
 // Practice does what actors ask of it.
@@ -57,8 +59,10 @@ type Practice struct {
 	slots  chan struct{} // bounds how many passwords are hashed at once
 	papers sync.Map      // key and version → *forms.Form
 
-	importJob atomic.Pointer[ImportJob] // the latest
-	logHolds  atomic.Bool               // the database's log still holds what was deleted
+	importJob atomic.Pointer[ImportJob]  // the latest
+	mail      atomic.Pointer[activeMail] // nil: no relay is set
+	mailTest  atomic.Pointer[MailTest]   // the latest
+	logHolds  atomic.Bool                // the database's log still holds what was deleted
 
 	setUp     atomic.Bool // there is an organization
 	setUpCode string

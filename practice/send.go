@@ -35,7 +35,7 @@ var buttons = map[db.MessageKind]string{db.InvitationMessage: "Join Client Porta
 
 // write composes the letter that a client gets. Its link is a slot, or the way to sign in for who has an account.
 func (w *writer) write(kind db.MessageKind, m db.Message, client db.Client, therapists []string) (mail.Letter, error) {
-	from := mail.Address{Name: w.practice.Name, Email: w.p.config.From}
+	from := mail.Address{Name: w.practice.Name, Email: w.p.from()}
 	return w.p.config.Composer.Compose(w.parse(m), mail.Particulars{
 		From: from, ReplyTo: from,
 		To:     mail.Address{Name: client.FirstName + " " + client.LastName, Email: client.Email},
@@ -101,7 +101,7 @@ func (p *Practice) checkMessage(kind db.MessageKind, m db.Message, prefix string
 		return wrong
 	}
 	name, long := strings.Repeat("w", maxName), strings.Repeat("w", longestName)
-	client := db.Client{FirstName: name, LastName: name, PreferredName: name, Email: p.config.From}
+	client := db.Client{FirstName: name, LastName: name, PreferredName: name, Email: p.from()}
 	w := p.newWriter(db.Organization{Name: name, Phone: name, Address: strings.Repeat("w", maxAddress), TimeZone: time.UTC}, long, time.Time{})
 	if _, err := w.write(kind, m, client, []string{long}); errors.Is(err, mail.ErrTooLong) {
 		wrong[prefix+"body"] = "This makes too long a mail. Shorten it."
@@ -327,7 +327,7 @@ func (p *Practice) sendFormsLetter(tx *db.Tx, letter mail.Letter, client db.Clie
 
 // queue freezes a composed letter into the outbox.
 func (p *Practice) queue(tx *db.Tx, letter mail.Letter, l db.Letter) error {
-	l.MessageID, l.To, l.EnvelopeFrom, l.Subject, l.Data = letter.MessageID, letter.To.Email, p.config.From.Envelope(), letter.Subject, letter.Bytes
+	l.MessageID, l.To, l.EnvelopeFrom, l.Subject, l.Data = letter.MessageID, letter.To.Email, p.from().Envelope(), letter.Subject, letter.Bytes
 	return tx.AddLetter(&l)
 }
 
