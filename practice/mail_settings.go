@@ -56,11 +56,20 @@ func (p *Practice) switchMail(tx *db.Tx, m *activeMail) (aside int, err error) {
 	if aside, err = tx.SetAsideLetters(m.from); err != nil {
 		return 0, err
 	}
-	p.mail.Store(m)
-	if p.config.Outbox != nil {
-		p.config.Outbox.Configure(m.relay)
-	}
+	p.use(m)
 	return aside, nil
+}
+
+// use has letters go a way from now on; nil: none.
+func (p *Practice) use(m *activeMail) {
+	p.mail.Store(m)
+	if p.config.Outbox == nil {
+		return
+	}
+	if m == nil {
+		m = &activeMail{}
+	}
+	p.config.Outbox.Configure(m.relay)
 }
 
 // whichMail is nil while no relay is set, or one that can't be used here.
@@ -377,10 +386,7 @@ func (p *Practice) ChangeMail(ctx context.Context, by Administrator, f MailField
 		return err
 	})
 	if err != nil && p.mail.Load() != before { // the commit failed
-		p.mail.Store(before)
-		if before != nil && p.config.Outbox != nil {
-			p.config.Outbox.Configure(before.relay)
-		}
+		p.use(before)
 	}
 	return aside, err
 }
