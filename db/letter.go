@@ -306,13 +306,54 @@ func (tx *Tx) QueuedLettersBy(staffID int64) (n int, err error) {
 }
 
 // mayLeaveNow is whether a queued letter's time has come: none leaves while the outbox is paused, those to clients wait while
-// the portal is closed.
-const mayLeaveNow = `NOT EXISTS (SELECT 1 FROM outbox WHERE paused_at IS NOT NULL)
-	AND (client_id IS NULL OR NOT EXISTS (SELECT 1 FROM organization WHERE portal_off_at IS NOT NULL))`
+// the portal is closed, and reminders in quiet hours.
+const (
+	mayLeaveNow = `NOT EXISTS (SELECT 1 FROM outbox WHERE paused_at IS NOT NULL)
+		AND (client_id IS NULL OR NOT EXISTS (SELECT 1 FROM organization WHERE portal_off_at IS NOT NULL)) AND NOT (?1 AND ` + isReminder + `)`
+	isReminder = "kind IN ('invitation reminder', 'forms reminder')"
+)
+
+// quietUntil is when the practice's quiet hours end; the zero time when it has none now.
+func (tx *Tx) quietUntil() (time.Time, error) {
+	var from, until int
+	var zone string
+	err := tx.row("SELECT quiet_from, quiet_until, time_zone FROM organization").Scan(&from, &until, &zone)
+	if errors.Is(err, sql.ErrNoRows) {
+		return time.Time{}, nil
+	}
+	if err != nil {
+		return time.Time{}, err
+	}
+	where, err := time.LoadLocation(zone)
+	if err != nil {
+		return time.Time{}, err
+	}
+	return quietUntil(tx.now.In(where), from, until), nil
+}
+
+// quietUntil is when the quiet hours end that now is in; the zero time when it is in none. They may go past midnight.
+func quietUntil(now time.Time, from, until int) time.Time {
+	hour, days := now.Hour(), 0
+	switch {
+	case from == until, from < until && (hour < from || hour >= until), from > until && hour < from && hour >= until:
+		return time.Time{}
+	case from > until && hour >= from:
+		days = 1
+	}
+	end := time.Date(now.Year(), now.Month(), now.Day()+days, until, 0, 0, 0, now.Location())
+	if !end.After(now) { // the clocks skip that hour today
+		end = end.Add(time.Hour)
+	}
+	return end
+}
 
 // ClaimLetters takes up to n letters that are due, oldest first, for as long as the lease lasts; nobody else gets them.
 // Who claims a letter sends it and settles it. A letter that may not leave any more is cancelled instead, saying why.
 func (tx *Tx) ClaimLetters(n int, lease time.Duration) (claimed []Letter, err error) {
+	quiet, err := tx.quietUntil()
+	if err != nil {
+		return nil, err
+	}
 	for len(claimed) < n {
 		cancelled := 0
 		batch, err := list(tx, func(s scanner) (c claimedLetter, err error) {
@@ -320,9 +361,9 @@ func (tx *Tx) ClaimLetters(n int, lease time.Duration) (claimed []Letter, err er
 			c.Letter, err = readLetter(also{s, []any{&data, &c.why}})
 			c.Data = data
 			return c, err
-		}, `UPDATE letters SET state = 'sending', attempts = attempts + 1, lease_until = ?
-			WHERE id IN (SELECT id FROM letters WHERE state = 'queued' AND due <= ? AND `+mayLeaveNow+` ORDER BY due, id LIMIT ?)
-			RETURNING `+letterColumns+`, (SELECT data FROM letter_mails WHERE letter_id = letters.id), `+mayNotLeave, ms(tx.now.Add(lease)), ms(tx.now), n-len(claimed))
+		}, `UPDATE letters SET state = 'sending', attempts = attempts + 1, lease_until = ?2
+			WHERE id IN (SELECT id FROM letters WHERE state = 'queued' AND due <= ?3 AND `+mayLeaveNow+` ORDER BY due, id LIMIT ?4)
+			RETURNING `+letterColumns+`, (SELECT data FROM letter_mails WHERE letter_id = letters.id), `+mayNotLeave, !quiet.IsZero(), ms(tx.now.Add(lease)), ms(tx.now), n-len(claimed))
 		if err != nil || len(batch) == 0 {
 			return claimed, err
 		}
@@ -393,9 +434,22 @@ func (tx *Tx) LostLetters(all bool) ([]Letter, error) {
 
 // NextLetter is when the next queued letter is due; the zero time when none may leave.
 func (tx *Tx) NextLetter() (due time.Time, err error) {
-	err = tx.row("SELECT due FROM letters WHERE state = 'queued' AND " + mayLeaveNow + " ORDER BY due LIMIT 1").Scan(timeScan{&due})
-	if errors.Is(err, sql.ErrNoRows) {
-		err = nil
+	quiet, err := tx.quietUntil()
+	if err != nil {
+		return due, err
+	}
+	var reminder time.Time // that quiet hours hold back
+	err = tx.row("SELECT (SELECT due FROM letters WHERE state = 'queued' AND "+mayLeaveNow+` ORDER BY due LIMIT 1),
+		(SELECT due FROM letters WHERE state = 'queued' AND ?1 AND `+isReminder+" AND "+strings.ReplaceAll(mayLeaveNow, "?1", "0")+" ORDER BY due LIMIT 1)", !quiet.IsZero()).
+		Scan(timeScan{&due}, timeScan{&reminder})
+	if reminder.IsZero() {
+		return due, err
+	}
+	if reminder.Before(quiet) {
+		reminder = quiet
+	}
+	if due.IsZero() || reminder.Before(due) {
+		due = reminder
 	}
 	return due, err
 }
