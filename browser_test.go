@@ -58,6 +58,13 @@ var program = sync.OnceValues(func() (string, error) {
 })
 
 func TestMain(m *testing.M) {
+	if ahead, ok := os.LookupEnv(shiftedClock); ok {
+		if err := serveShifted(ahead); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	code := m.Run()
 	os.RemoveAll(built)
 	os.Exit(code)
@@ -82,7 +89,13 @@ func start(t testing.TB, env []string, args ...string) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &server{t: t, cmd: exec.Command(path, args...), said: &syncBuffer{}, log: &syncBuffer{}, exited: make(chan error, 1)}
+	return launch(t, exec.Command(path, args...), env)
+}
+
+// launch runs a program that says where it serves.
+func launch(t testing.TB, cmd *exec.Cmd, env []string) *server {
+	t.Helper()
+	s := &server{t: t, cmd: cmd, said: &syncBuffer{}, log: &syncBuffer{}, exited: make(chan error, 1)}
 	s.cmd.Env = append(slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "ANTEROOM_") }),
 		append([]string{"ANTEROOM_ADDR=127.0.0.1:0", "TMPDIR=" + t.TempDir()}, env...)...)
 	s.cmd.Stderr = s.log
