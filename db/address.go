@@ -65,6 +65,13 @@ func (tx *Tx) MarkBounced(clientID, by int64) error {
 	return err
 }
 
+// MarkUnwanted notes that whoever reads a client's address said that our mail isn't meant for them. It tells whether it did:
+// not where another address is on file by now, or where that is noted already.
+func (tx *Tx) MarkUnwanted(clientID int64, e Email) (bool, error) {
+	n, err := tx.exec("UPDATE email_addresses SET unwanted_at = ? WHERE client_id = ? AND canonical = ? AND pending = 0 AND unwanted_at IS NULL", ms(tx.now), clientID, e.canonical)
+	return n == 1, err
+}
+
 // LiftAddressMarks forgets that mail to a client's address didn't reach them.
 func (tx *Tx) LiftAddressMarks(clientID int64) error {
 	_, err := tx.exec("UPDATE email_addresses SET bounced_at = NULL, bounced_by = NULL, unwanted_at = NULL WHERE client_id = ? AND pending = 0", clientID)

@@ -140,7 +140,7 @@ func (tx *Tx) MarkDraftSent(id int64) error {
 
 // selectable is the SQL condition under which a client can be chosen for a draft: mail can and may reach them, and the
 // portal is not closed to them.
-const selectable = "c.portal_off_at IS NULL AND c.archived_at IS NULL AND c.no_email_at IS NULL AND EXISTS (SELECT 1 FROM email_addresses e WHERE e.client_id = c.id AND e.pending = 0)"
+const selectable = "c.portal_off_at IS NULL AND c.archived_at IS NULL AND c.no_email_at IS NULL AND EXISTS (SELECT 1 FROM email_addresses e WHERE e.client_id = c.id AND e.pending = 0 AND e.unwanted_at IS NULL)"
 
 // Choose adds clients within reach to a draft, by public id; who can't be chosen is left out.
 func (tx *Tx) Choose(draftID int64, reach Reach, publicIDs []string) error {

@@ -55,7 +55,8 @@ type Letter struct {
 	To           Email
 	EnvelopeFrom string
 	Subject      string
-	Data         []byte // the whole mail, with a slot for the link's token
+	Data         []byte // the whole mail, with slots for the tokens of its links
+	OwnLink      bool   // one of them is for a link of its own, with which whoever got it by mistake says so
 	State        LetterState
 	Due          time.Time
 	Attempts     int // claims by the worker: only the newest may settle
@@ -64,16 +65,27 @@ type Letter struct {
 	Reply        string
 	CreatedAt    time.Time
 	SettledAt    time.Time
+
+	keyID string // under which the token of its own link is derived
 }
 
 // AddLetter puts a letter into the outbox, due now, and fills in its ids.
 func (tx *Tx) AddLetter(l *Letter) (err error) {
 	l.PublicID, l.State, l.CreatedAt, l.Due = uuid.NewString(), LetterQueued, tx.now, tx.now
+	var hash, keyID any
+	if l.OwnLink {
+		l.keyID = tx.db.keys.current
+		token, err := tx.LetterToken(*l)
+		if err != nil {
+			return err
+		}
+		hash, keyID = tokenHash(token), l.keyID
+	}
 	l.ID, err = tx.insert(`INSERT INTO letters (public_id, kind, client_id, staff_id, sent_by, draft_id, invitation_id, link_id,
-			message_id, canonical, envelope_from, envelope_to, subject, due, created_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			message_id, canonical, envelope_from, envelope_to, subject, due, created_at, token_hash, key_id)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		l.PublicID, l.Kind, orNull(l.ClientID), orNull(l.StaffID), orNull(l.SentBy), orNull(l.DraftID), orNull(l.InvitationID), orNull(l.LinkID),
-		l.MessageID, l.To.canonical, l.EnvelopeFrom, l.To.Envelope(), l.Subject, ms(l.Due), ms(tx.now))
+		l.MessageID, l.To.canonical, l.EnvelopeFrom, l.To.Envelope(), l.Subject, ms(l.Due), ms(tx.now), hash, keyID)
 	if err != nil {
 		return err
 	}
@@ -82,13 +94,29 @@ func (tx *Tx) AddLetter(l *Letter) (err error) {
 }
 
 const letterColumns = `id, public_id, kind, client_id, staff_id, sent_by, draft_id, invitation_id, link_id, message_id,
-	envelope_from, envelope_to, canonical, subject, state, due, attempts, deferred, uncertain, reply, created_at, settled_at`
+	envelope_from, envelope_to, canonical, subject, state, due, attempts, deferred, uncertain, reply, created_at, settled_at, key_id`
 
 func readLetter(s scanner) (l Letter, err error) {
 	err = s.Scan(&l.ID, &l.PublicID, &l.Kind, idScan{&l.ClientID}, idScan{&l.StaffID}, idScan{&l.SentBy}, idScan{&l.DraftID},
 		idScan{&l.InvitationID}, idScan{&l.LinkID}, &l.MessageID, &l.EnvelopeFrom, &l.To.typed, &l.To.canonical, &l.Subject,
-		&l.State, timeScan{&l.Due}, &l.Attempts, &l.Deferred, &l.Uncertain, &l.Reply, timeScan{&l.CreatedAt}, timeScan{&l.SettledAt})
-	return l, err
+		&l.State, timeScan{&l.Due}, &l.Attempts, &l.Deferred, &l.Uncertain, &l.Reply, timeScan{&l.CreatedAt}, timeScan{&l.SettledAt},
+		textScan{&l.keyID})
+	l.OwnLink = l.keyID != ""
+	return l, named(err)
+}
+
+// LetterToken derives the token of a letter's own link; empty when it has none. Only the worker asks, for a letter that it
+// claimed: what the outbox keeps is a hash, so nobody who reads the database can say anything in a recipient's name.
+func (tx *Tx) LetterToken(l Letter) (string, error) {
+	if l.keyID == "" {
+		return "", nil
+	}
+	return tx.db.keys.token(l.keyID, "not meant", []byte(l.MessageID))
+}
+
+// LetterByToken finds the letter whose own link somebody brought.
+func (tx *Tx) LetterByToken(token string) (Letter, error) {
+	return readLetter(tx.row("SELECT "+letterColumns+" FROM letters WHERE token_hash = ?", tokenHash(token)))
 }
 
 // ClientLetters lists what was sent to a client within reach, newest first, without the mails themselves.
@@ -267,6 +295,8 @@ const mayNotLeave = `CASE
 	WHEN letters.kind = 'old address' AND EXISTS (SELECT 1 FROM email_addresses e WHERE e.canonical = letters.canonical
 			AND (e.client_id IS NOT letters.client_id OR e.staff_id IS NOT letters.staff_id))
 		THEN 'The email address is used by somebody else now.'
+	WHEN letters.kind <> 'old address' AND EXISTS (SELECT 1 FROM email_addresses e WHERE e.canonical = letters.canonical AND e.unwanted_at IS NOT NULL)
+		THEN 'Whoever reads the address said that our mail isn''t meant for them.'
 	WHEN EXISTS (SELECT 1 FROM clients c WHERE c.id = letters.client_id AND c.portal_off_at IS NOT NULL)
 		THEN 'Portal access was turned off.'
 	WHEN EXISTS (SELECT 1 FROM clients c WHERE c.id = letters.client_id AND c.archived_at IS NOT NULL)
@@ -297,6 +327,13 @@ func (tx *Tx) RecheckLetters(staffID int64) (cancelled int, err error) {
 		}
 	}
 	return cancelled, err
+}
+
+// RecheckLettersTo takes back a client's queued letters that may not leave any more, each with its reason.
+func (tx *Tx) RecheckLettersTo(clientID int64) error {
+	_, err := tx.exec("UPDATE letters SET state = 'cancelled', reply = "+mayNotLeave+", settled_at = ? WHERE state = 'queued' AND client_id = ? AND "+mayNotLeave+" <> ''",
+		ms(tx.now), clientID)
+	return err
 }
 
 // QueuedLettersBy counts the letters to clients that a staff member sent and that haven't left.

@@ -7,6 +7,7 @@ type Organization struct {
 	Name           string
 	Phone          string
 	Address        string // its lines
+	Email          Email  // where answers to its letters go; zero: to where they come from
 	TimeZone       *time.Location
 	InvitationDays int       // how long an invitation's link lives
 	PortalWelcome  string    // shown to clients on their first page
@@ -22,13 +23,18 @@ func (o Organization) PortalOff() bool { return !o.PortalOffAt.IsZero() }
 // Organization returns ErrNotFound before set-up.
 func (tx *Tx) Organization() (Organization, error) {
 	var o Organization
-	var zone string
-	err := tx.row(`SELECT name, phone, address, time_zone, invitation_days, portal_welcome, portal_help, crisis_text, portal_off_at,
+	var zone, replies string
+	err := tx.row(`SELECT name, phone, address, email, time_zone, invitation_days, portal_welcome, portal_help, crisis_text, portal_off_at,
 		ifnull(l.hash, ''), l.mail, ifnull(l.width, 0), ifnull(l.height, 0) FROM organization o LEFT JOIN organization_logo l ON l.id = o.id`).
-		Scan(&o.Name, &o.Phone, &o.Address, &zone, &o.InvitationDays, &o.PortalWelcome, &o.PortalHelp, &o.CrisisText, timeScan{&o.PortalOffAt},
+		Scan(&o.Name, &o.Phone, &o.Address, &replies, &zone, &o.InvitationDays, &o.PortalWelcome, &o.PortalHelp, &o.CrisisText, timeScan{&o.PortalOffAt},
 			&o.Logo.Hash, &o.Logo.Mail, &o.Logo.Width, &o.Logo.Height)
 	if err != nil {
 		return o, named(err)
+	}
+	if replies != "" {
+		if o.Email, err = ParseEmail(replies); err != nil {
+			return o, err
+		}
 	}
 	o.TimeZone, err = time.LoadLocation(zone)
 	return o, err
@@ -36,12 +42,12 @@ func (tx *Tx) Organization() (Organization, error) {
 
 // SaveOrganization makes the organization, or changes all of it.
 func (tx *Tx) SaveOrganization(o Organization) error {
-	_, err := tx.exec(`INSERT INTO organization (id, name, phone, address, time_zone, invitation_days, portal_welcome, portal_help, crisis_text, portal_off_at, created_at)
-		VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-		ON CONFLICT (id) DO UPDATE SET name = excluded.name, phone = excluded.phone, address = excluded.address, time_zone = excluded.time_zone,
+	_, err := tx.exec(`INSERT INTO organization (id, name, phone, address, email, time_zone, invitation_days, portal_welcome, portal_help, crisis_text, portal_off_at, created_at)
+		VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (id) DO UPDATE SET name = excluded.name, phone = excluded.phone, address = excluded.address, email = excluded.email, time_zone = excluded.time_zone,
 			invitation_days = excluded.invitation_days, portal_welcome = excluded.portal_welcome,
 			portal_help = excluded.portal_help, crisis_text = excluded.crisis_text, portal_off_at = excluded.portal_off_at`,
-		o.Name, o.Phone, o.Address, o.TimeZone.String(), o.InvitationDays, o.PortalWelcome, o.PortalHelp, o.CrisisText, ms(o.PortalOffAt), ms(tx.now))
+		o.Name, o.Phone, o.Address, o.Email.String(), o.TimeZone.String(), o.InvitationDays, o.PortalWelcome, o.PortalHelp, o.CrisisText, ms(o.PortalOffAt), ms(tx.now))
 	return err
 }
 

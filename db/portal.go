@@ -54,11 +54,13 @@ func (p Portal) State(now time.Time) PortalState {
 		return PortalActive
 	case !p.hasEmail:
 		return PortalNoEmail
-	case p.Invitation == "" || !p.EndedAt.IsZero():
+	case p.Invitation == "":
 		return PortalNotInvited
-	case p.Letter == LetterCancelled:
+	case p.Troubled():
+		return PortalCouldntSend
+	case !p.EndedAt.IsZero(), p.Letter == LetterCancelled:
 		return PortalNotInvited
-	case p.Letter == LetterFailed, p.Letter == LetterNeedsAttention, p.Troubled():
+	case p.Letter == LetterFailed, p.Letter == LetterNeedsAttention:
 		return PortalCouldntSend
 	case !now.Before(p.ExpiresAt):
 		return PortalExpired

@@ -88,9 +88,10 @@ var roleWords = map[db.Role]string{
 }
 
 const (
-	sessionCookie = "session"
-	noticeCookie  = "notice"
-	linkCookie    = "link"
+	sessionCookie  = "session"
+	noticeCookie   = "notice"
+	linkCookie     = "link"
+	notMeantCookie = "not-meant"
 )
 
 // cookies sets and reads the site's cookies: locked to this host where the site is served over https.

@@ -23,19 +23,24 @@ var isToken = regexp.MustCompile(`^[A-Za-z0-9_-]{43}$`)
 // noteTime is how long a link that is opened may wait until that is noted, while a large sending is written.
 const noteTime = time.Second
 
-// openLink swaps the token in a mail's link for a cookie, so that it stands in no address bar, history or referrer. It notes
-// when that was first and spends nothing: mail scanners open links too.
+// openLink lets whoever opened a link in a mail choose a password. It notes when that was first and spends nothing: mail
+// scanners open links too.
 func (s *Site) openLink(c *fiber.Ctx) error {
+	if token := c.Params("token"); isToken.MatchString(token) && c.Method() == fiber.MethodGet {
+		s.noteOpened(c, token)
+	}
+	return s.swapToken(c, linkCookie, "/choose-password")
+}
+
+// swapToken puts the token in a mail's link into a cookie, so that it stands in no address bar, history or referrer.
+func (s *Site) swapToken(c *fiber.Ctx, cookie, next string) error {
 	if token := c.Params("token"); isToken.MatchString(token) {
-		s.cookie.set(c, linkCookie, token, linkLife)
-		if c.Method() == fiber.MethodGet {
-			s.noteOpened(c, token)
-		}
+		s.cookie.set(c, cookie, token, linkLife)
 	} else {
-		s.cookie.clear(c, linkCookie)
+		s.cookie.clear(c, cookie)
 	}
 	c.Set(fiber.HeaderReferrerPolicy, "no-referrer")
-	return c.Redirect("/choose-password", fiber.StatusSeeOther)
+	return c.Redirect(next, fiber.StatusSeeOther)
 }
 
 // noteOpened notes that a link was opened. Whoever holds it gets in all the same where that can't be noted.

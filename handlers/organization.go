@@ -9,7 +9,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 )
 
-// settingsPage is the organization's name, phone, address and time zone.
+// settingsPage is what mails and the portal say of the organization.
 type settingsPage struct {
 	Shell
 	practice.OrganizationFields
@@ -55,7 +55,8 @@ func (s *Site) saveSettings(c *fiber.Ctx, by practice.Administrator) error {
 }
 
 func organizationTyped(c *fiber.Ctx) practice.OrganizationFields {
-	return practice.OrganizationFields{Name: c.FormValue("name"), Phone: c.FormValue("phone"), Address: c.FormValue("address"), TimeZone: c.FormValue("time_zone")}
+	return practice.OrganizationFields{Name: c.FormValue("name"), Phone: c.FormValue("phone"), Address: c.FormValue("address"),
+		Email: c.FormValue("reply_email"), TimeZone: c.FormValue("time_zone")}
 }
 
 // timeZones are the zones offered where practices of the United States, Canada and Europe are; any other can be typed.

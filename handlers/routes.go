@@ -29,6 +29,9 @@ func (s *Site) routes() []route {
 		{"GET", "/choose-password", s.anyone(s.choosePasswordPage)},
 		{"POST", "/choose-password", s.anyone(s.choosePassword)},
 		{"POST", "/new-link", s.anyone(s.newLink)},
+		{"GET", "/not-for-me/:token", s.anyone(s.openNotMeant)},
+		{"GET", "/not-for-me", s.anyone(s.notMeantPage)},
+		{"POST", "/not-for-me", s.anyone(s.notMeant)},
 		{"GET", "/forgotten-password", s.anyone(s.forgottenPasswordPage)},
 		{"POST", "/forgotten-password", s.anyone(s.forgottenPassword)},
 

@@ -121,6 +121,8 @@ func targets(t *testing.T, path string) []target {
 		return []target{{"/logo/none", func(*testSite) string { return "/logo/none" }}}
 	case path == "/link/:token":
 		return []target{{"/link/none", func(*testSite) string { return "/link/none" }}}
+	case path == "/not-for-me/:token":
+		return []target{{"/not-for-me/none", func(*testSite) string { return "/not-for-me/none" }}}
 	case path == "/static/*":
 		return []target{{"/static/none.css", func(*testSite) string { return "/static/none.css" }}}
 	case strings.HasPrefix(path, "/demo/"):

@@ -49,10 +49,14 @@ type Particulars struct {
 	Button    string // the words on the link's button
 	Logo      *Logo  // above the message; nil: none
 	Footer    string // who sent this and how to reach them, below the message; a line each
+	NotMeant  Follow // the footer's last line: where whoever got it by mistake says so; zero: there is none
 	Lang      string // a language tag; empty for English
 	Date      time.Time
 	MessageID string // empty for a new one
 }
+
+// Follow is a few words that lead somewhere.
+type Follow struct{ Words, URL string }
 
 // Logo is a picture that stands above a message, and travels with it.
 type Logo struct {
@@ -125,13 +129,20 @@ func (c *Composer) Compose(m *Message, p Particulars) (Letter, error) {
 func (c *Composer) write(l *Letter, body []node, p Particulars) error {
 	footer := strings.Split(strings.TrimSpace(clean(p.Footer)), "\n")
 	l.Text = textBlocks(body) + "\n\n-- \n" + strings.Join(footer, "\n") + "\n"
+	if p.NotMeant.URL != "" {
+		l.Text += p.NotMeant.Words + ": " + p.NotMeant.URL + "\n"
+	}
+	if from := oneLine(p.From.Name); from != "" {
+		l.Text = from + "\n\n" + l.Text
+	}
 	var page strings.Builder
 	err := c.frame.Execute(&page, struct {
 		Lang, Subject, From string
 		Logo                *Logo
 		Blocks              []block
 		Footer              []string
-	}{p.Lang, l.Subject, oneLine(p.From.Name), p.Logo, htmlBlocks(body), footer})
+		NotMeant            Follow
+	}{p.Lang, l.Subject, oneLine(p.From.Name), p.Logo, htmlBlocks(body), footer, p.NotMeant})
 	if err != nil {
 		return err
 	}

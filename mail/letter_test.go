@@ -10,6 +10,7 @@ import (
 	netmail "net/mail"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +18,8 @@ import (
 	"github.com/emersion/go-message"
 	gomail "github.com/emersion/go-message/mail"
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/net/html"
+	"golang.org/x/net/html/atom"
 
 	"anteroom/db"
 )
@@ -67,7 +70,8 @@ func compose(t testing.TB, subject, body string, p Particulars) Letter {
 func middle(l Letter) (html, text string) {
 	_, html, _ = strings.Cut(l.HTML, "Harbor Therapy</p>\n")
 	html, _, _ = strings.Cut(html, "\n<p class=\"quiet\" style=\"margin: 32px")
-	text, _, _ = strings.Cut(l.Text, "\n\n-- \n")
+	_, text, _ = strings.Cut(l.Text, "Harbor Therapy\n\n")
+	text, _, _ = strings.Cut(text, "\n\n-- \n")
 	return html, text
 }
 
@@ -298,6 +302,68 @@ func TestBothPartsReadBack(t *testing.T) {
 	}
 }
 
+// Who reads the plain text is told what who sees the page is: the same words, in the same order.
+func TestBothPartsSayTheSame(t *testing.T) {
+	p := toAnn(t)
+	p.Footer, p.NotMeant = "Harbor Therapy, (555) 010-0100\nHarbor Lane 1\nOlga sent you this.", Follow{"This wasn't meant for me", portal + NotMeantSlot}
+	for _, body := range []string{
+		"Dear {client_first_name},\nwelcome to **{practice_name}**.\n\n# Bring\n\n- your *card*\n- a pen\n  1. black\n  2. blue\n\n> quoted\n> twice\n\n---\n\n`code` <b>x</b> &amp; &copy;",
+		"{portal_link}",
+		"[Come in]({portal_link})\n\nSee [our site](https://harbor.example/way?x=1), write to [us](mailto:desk@harbor.example), [call](tel:555-0100), ![h](https://harbor.example/h.png).",
+		"No link here. 3. 4) - > * # | ~ 😀 ñandú",
+	} {
+		l := compose(t, "s", body, p)
+		if text, page := textWords(l.Text), pageWords(t, l.HTML); !slices.Equal(text, page) {
+			t.Errorf("%q: (-text +page)\n%s", body, cmp.Diff(text, page))
+		}
+	}
+}
+
+// wordsOf lists those of a text, without the marks that stand round or between them.
+func wordsOf(s string) (all []string) {
+	for _, word := range strings.Fields(s) {
+		if word = strings.Trim(word, ".,:;<>()*-#|~"); word != "" {
+			all = append(all, word)
+		}
+	}
+	return all
+}
+
+func textWords(text string) []string {
+	return wordsOf(regexp.MustCompile(`(?m)^[> ]*\d+\. `).ReplaceAllString(text, "")) // a list's numbers are the page's to make
+}
+
+func pageWords(t *testing.T, page string) []string {
+	doc, err := html.Parse(strings.NewReader(page))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	var walk func(*html.Node)
+	walk = func(n *html.Node) {
+		if n.DataAtom == atom.Head {
+			return
+		}
+		if n.Type == html.TextNode {
+			b.WriteString(n.Data)
+		}
+		start := b.Len()
+		for kid := range n.ChildNodes() {
+			walk(kid)
+		}
+		switch n.DataAtom {
+		case atom.P, atom.Li, atom.Br, atom.H1, atom.Hr:
+			b.WriteString("\n")
+		case atom.A: // a button's address stands below it
+			if to := readable(n.Attr[slices.IndexFunc(n.Attr, func(a html.Attribute) bool { return a.Key == "href" })].Val); b.String()[start:] != to && !strings.Contains(page, `class="button" href="`+to) {
+				b.WriteString(": " + to)
+			}
+		}
+	}
+	walk(doc)
+	return wordsOf(b.String())
+}
+
 func TestSameInputSameBytes(t *testing.T) {
 	a, b := compose(t, "s", "x {portal_link}", toAnn(t)), compose(t, "s", "x {portal_link}", toAnn(t))
 	if !bytes.Equal(a.Bytes, b.Bytes) {
@@ -318,9 +384,11 @@ func secret(r *rand.Rand) string {
 	return base64.RawURLEncoding.EncodeToString(b)
 }
 
-func TestSlotHasTheShapeOfASecret(t *testing.T) {
-	if len(Slot) != 43 || !isSecret(Slot) {
-		t.Fatalf("%d characters", len(Slot))
+func TestSlotsHaveTheShapeOfASecret(t *testing.T) {
+	for _, slot := range []string{Slot, NotMeantSlot} {
+		if len(slot) != 43 || !isSecret(slot) {
+			t.Errorf("%s: %d characters", slot, len(slot))
+		}
 	}
 }
 
@@ -330,8 +398,10 @@ func TestFillGivesWhatComposingGives(t *testing.T) {
 		body := strings.Repeat("é", r.IntN(30)) + strings.Repeat("x", r.IntN(80)) + "{portal_link}" + strings.Repeat(" ü", r.IntN(3)) +
 			"[a]({portal_link})\n\n{portal_link}\n\n" + strings.Repeat("y", r.IntN(80)) + "`{portal_link}`"
 		frozen, filled := toAnn(t), toAnn(t)
-		s := secret(r)
-		filled.Values[Link] = portal + s
+		s := Secrets{secret(r), secret(r)}
+		words := strings.Repeat("ñ", r.IntN(20)) + strings.Repeat("z", r.IntN(60))
+		frozen.NotMeant, filled.NotMeant = Follow{words, portal + NotMeantSlot}, Follow{words, portal + s.NotMeant}
+		filled.Values[Link] = portal + s.Link
 		got, err := Fill(compose(t, "s", body, frozen).Bytes, s)
 		if err != nil {
 			t.Fatal(err)
@@ -346,11 +416,16 @@ func TestFillRefuses(t *testing.T) {
 	p := toAnn(t)
 	delete(p.Values, Link)
 	without := compose(t, "s", "b", p).Bytes
-	if _, err := Fill(without, strings.Repeat("a", 43)); !errors.Is(err, ErrNoSlot) {
-		t.Errorf("a letter without a link: %v", err)
+	for _, s := range []Secrets{{Link: strings.Repeat("a", 43)}, {NotMeant: strings.Repeat("a", 43)}} {
+		if _, err := Fill(without, s); !errors.Is(err, ErrNoSlot) {
+			t.Errorf("a letter without a link: %v", err)
+		}
 	}
-	for _, s := range []string{"", Slot[1:], Slot + "a", strings.Repeat("a", 42) + "=", strings.Repeat("a", 42) + "\n"} {
-		if _, err := Fill(compose(t, "s", "b", toAnn(t)).Bytes, s); !errors.Is(err, ErrSecret) {
+	if same, err := Fill(without, Secrets{}); err != nil || !bytes.Equal(same, without) {
+		t.Errorf("without secrets it changed: %v", err)
+	}
+	for _, s := range []string{Slot[1:], Slot + "a", strings.Repeat("a", 42) + "=", strings.Repeat("a", 42) + "\n"} {
+		if _, err := Fill(compose(t, "s", "b", toAnn(t)).Bytes, Secrets{Link: s}); !errors.Is(err, ErrSecret) {
 			t.Errorf("%q: %v", s, err)
 		}
 	}
@@ -358,7 +433,7 @@ func TestFillRefuses(t *testing.T) {
 
 func TestFillLeavesTheHeaderAlone(t *testing.T) {
 	l := compose(t, Slot, "{portal_link}", toAnn(t))
-	filled, err := Fill(l.Bytes, strings.Repeat("a", 43))
+	filled, err := Fill(l.Bytes, Secrets{Link: strings.Repeat("a", 43)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -408,7 +483,7 @@ func FuzzCompose(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if filled, err := Fill(l.Bytes, s); err != nil || !bytes.Equal(filled, again.Bytes) {
+		if filled, err := Fill(l.Bytes, Secrets{Link: s}); err != nil || !bytes.Equal(filled, again.Bytes) {
 			t.Errorf("filled: %v\n%s", err, cmp.Diff(string(again.Bytes), string(filled)))
 		}
 	})

@@ -157,9 +157,9 @@ type sender struct {
 
 // job is a letter to send. Without one, a sender only connects, to see whether the relay is there.
 type job struct {
-	relay  *Relay
-	letter *db.Letter
-	token  string // fills the letter's slot
+	relay   *Relay
+	letter  *db.Letter
+	secrets Secrets // fill the letter's slots
 }
 
 type result struct {
@@ -201,12 +201,9 @@ func (j job) do(ctx context.Context, line *Line) Result {
 		}
 		return Result{}
 	}
-	data := j.letter.Data
-	if j.token != "" {
-		var err error
-		if data, err = Fill(data, j.token); err != nil {
-			return Result{Outcome: Rejected, Reply: "The letter was damaged: it has no place for its link."}
-		}
+	data, err := Fill(j.letter.Data, j.secrets)
+	if err != nil {
+		return Result{Outcome: Rejected, Reply: "The letter was damaged: it has no place for its link."}
 	}
 	from, err := db.ParseEmail(j.letter.EnvelopeFrom)
 	if err != nil {
@@ -640,9 +637,12 @@ func claimJobs(tx *db.Tx, n int) ([]job, error) {
 		j := job{letter: &letters[i]}
 		var link db.Link
 		if j.letter.LinkID != 0 {
-			if link, j.token, err = tx.LinkToken(j.letter.LinkID); err != nil {
+			if link, j.secrets.Link, err = tx.LinkToken(j.letter.LinkID); err != nil {
 				return nil, err
 			}
+		}
+		if j.secrets.NotMeant, err = tx.LetterToken(*j.letter); err != nil {
+			return nil, err
 		}
 		if why, end := TooLate(*j.letter, link, tx.Now()); why != "" {
 			if err := tx.SettleLetter(db.Settlement{Letter: *j.letter, State: end, Reply: why}); err != nil {

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"anteroom/db"
-	"anteroom/mail"
 )
 
 // askedAddressLife is how long an address that a client asked for waits to be confirmed. One that staff put on file waits as
@@ -15,22 +14,6 @@ const askedAddressLife = 24 * time.Hour
 
 // asksForAddress is how many addresses a client may ask for in an hour.
 const asksForAddress = 3
-
-var (
-	newAddressMessage = accountMessage{mail.Parse("{practice_name}: confirm your email address", `Hello,
-
-this address was given to {practice_name} as the new one for your account. Confirm it, and you sign in with it from then on.
-
-{portal_link}
-
-The link works until {link_expires_on}. If you don't know what this is about, there is nothing to do: nothing changes.`), "Confirm this address"}
-
-	addressAskedMessage = accountMessage{mail.Parse("{practice_name}: another email address for your account", `Hello,
-
-another email address was given for your account at {practice_name}. Until it is confirmed, you sign in with this one.
-
-If this wasn't you, or you don't expect it, please call us.`), ""}
-)
 
 // askAddress keeps an address until it is confirmed, and queues the letters: a link to the new address, and word to the old.
 func (p *Practice) askAddress(tx *db.Tx, c db.Client, to db.Email, askedBy int64, life time.Duration) error {
@@ -41,7 +24,7 @@ func (p *Practice) askAddress(tx *db.Tx, c db.Client, to db.Email, askedBy int64
 	if err := p.sendAddressLink(tx, c, change); err != nil {
 		return err
 	}
-	return p.sendOldAddress(tx, addressAskedMessage, Actor{client: Client{c}})
+	return p.sendOldAddress(tx, languageOf(c).addressAsked, Actor{client: Client{c}})
 }
 
 // askNobody composes the letters of askAddress for nobody: an address that can't be used costs what another does.
@@ -50,8 +33,8 @@ func (p *Practice) askNobody(tx *db.Tx) error {
 	if err != nil {
 		return err
 	}
-	for _, m := range []accountMessage{newAddressMessage, addressAskedMessage} {
-		if _, err := p.writeAccountLetter(o, m, mail.Address{Email: p.from()}, tx.Now(), askedAddressLife); err != nil {
+	for _, m := range []accountMessage{languages[0].newAddress, languages[0].addressAsked} {
+		if _, err := p.writeAccountLetter(o, m, p.nobody(), tx.Now(), askedAddressLife); err != nil {
 			return err
 		}
 	}
@@ -64,7 +47,7 @@ func (p *Practice) sendAddressLink(tx *db.Tx, c db.Client, change db.AddressChan
 		return err
 	}
 	c.Email = change.Email
-	return p.sendAccountLetter(tx, newAddressMessage, Actor{client: Client{c}}, db.LinkNewAddress, change.EndsAt.Sub(tx.Now()),
+	return p.sendAccountLetter(tx, languageOf(c).newAddress, Actor{client: Client{c}}, db.LinkNewAddress, change.EndsAt.Sub(tx.Now()),
 		db.Letter{Kind: db.LetterNewAddress, ClientID: c.ID})
 }
 

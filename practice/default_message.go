@@ -49,14 +49,14 @@ func loadDefault(tx *db.Tx, kind db.MessageKind) (m DefaultMessage, err error) {
 	for _, f := range forms {
 		m.Forms = append(m.Forms, DraftForm{Key: f.Key, Title: f.Title, Chosen: slices.Contains(keys, f.Key)})
 	}
-	m.Original = m.Message == builtInMessages[kind]
+	m.Original = m.Message == languages[0].builtIn(kind)
 	m.Version = settingsVersion(m.settings())
 	return m, nil
 }
 
 // Restored is the default with the text that it had at first, to be saved.
 func (m DefaultMessage) Restored() DefaultMessage {
-	m.Message = builtInMessages[m.Kind]
+	m.Message = languages[0].builtIn(m.Kind)
 	return m
 }
 

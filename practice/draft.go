@@ -152,6 +152,8 @@ func Unreachable(c db.Client) string {
 		return "No email address on file."
 	case !c.NoEmailAt.IsZero():
 		return "May not be emailed."
+	case !c.Portal.UnwantedAt.IsZero():
+		return "Whoever reads this address said that our mail isn't meant for them. Ask the client for the right one, or lift the mark on their page."
 	}
 	return ""
 }
@@ -274,7 +276,7 @@ func (d *Draft) sortOut(tx *db.Tx, by Staff, chosen []db.DraftClient) error {
 func defaultMessage(tx *db.Tx, kind db.MessageKind) (db.Message, []string, error) {
 	m, keys, err := tx.DefaultMessage(kind)
 	if errors.Is(err, ErrNotFound) {
-		return builtInMessages[kind], builtInForms[kind], nil
+		return languages[0].builtIn(kind), builtInForms[kind], nil
 	}
 	return m, keys, err
 }

@@ -1,6 +1,7 @@
 package practice
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -171,12 +172,9 @@ func (p *Practice) ChoosePassword(ctx context.Context, token, password, network 
 
 // heldLink opens a link that somebody brought to use it: NotLive when it isn't, Invalid for a network with too many bad ones.
 func (p *Practice) heldLink(ctx context.Context, token, network string) (h heldLink, err error) {
-	place := "bad link " + network
 	err = p.db.View(ctx, func(tx *db.Tx) error {
-		if n, _, err := tx.Attempts(place, tx.Now().Add(-badLinksWindow)); err != nil {
+		if err := badLinksLeft(tx, network, "password"); err != nil {
 			return err
-		} else if n >= badLinks {
-			return Invalid{"password": "Too many links that don't work came from your network. Wait 15 minutes and try again."}
 		}
 		h, err = openLink(tx, token)
 		return err
@@ -185,11 +183,22 @@ func (p *Practice) heldLink(ctx context.Context, token, network string) (h heldL
 		return h, err
 	}
 	if h.State == LinkUnknown {
-		if err := p.db.Update(ctx, func(tx *db.Tx) error { return tx.AddAttempt(place) }); err != nil {
+		if err := p.db.Update(ctx, func(tx *db.Tx) error { return tx.AddAttempt(badLinkFrom(network)) }); err != nil {
 			return h, err
 		}
 	}
 	return h, NotLive{h.Link}
+}
+
+func badLinkFrom(network string) string { return "bad link " + network }
+
+// badLinksLeft refuses a network from which too many links came that nobody sent; Invalid for field.
+func badLinksLeft(tx *db.Tx, network, field string) error {
+	n, _, err := tx.Attempts(badLinkFrom(network), tx.Now().Add(-badLinksWindow))
+	if err == nil && n >= badLinks {
+		err = Invalid{field: "Too many links that don't work came from your network. Wait 15 minutes and try again."}
+	}
+	return err
 }
 
 // useLink spends a link; that of a new address puts it in the place of the old one.
@@ -309,8 +318,8 @@ func (p *Practice) helpIn(tx *db.Tx, who Actor) (sent bool, err error) {
 	}
 	member, client := who.staff.member, who.client.record
 	switch {
-	case client.ID != 0 && o.PortalOff():
-		// What a link leads to is closed: the answer is as for nobody.
+	case client.ID != 0 && (o.PortalOff() || !client.Portal.UnwantedAt.IsZero()):
+		// What a link leads to is closed, or somebody else would get it: the answer is as for nobody.
 	case member.ID != 0 && !member.DisabledAt.IsZero():
 		return false, nil
 	case member.ID != 0 && member.PasswordHash == "":
@@ -321,7 +330,7 @@ func (p *Practice) helpIn(tx *db.Tx, who Actor) (sent bool, err error) {
 		return p.renewInvitation(tx, client)
 	}
 	// Nobody who could use a link has the address: composing a letter to nobody costs what composing one to somebody does.
-	if _, err := p.writeAccountLetter(o, newPasswordMessage, mail.Address{Email: p.from()}, tx.Now(), newPasswordLife); err != nil {
+	if _, err := p.writeAccountLetter(o, languages[0].newPassword, p.nobody(), tx.Now(), newPasswordLife); err != nil {
 		return false, err
 	}
 	return false, tx.Audit(db.AuditEntry{Act: "asked for a new password or link", Detail: "for nobody known"})
@@ -359,30 +368,27 @@ func (p *Practice) renewInvitation(tx *db.Tx, client db.Client) (sent bool, err 
 type accountMessage struct {
 	message *mail.Message
 	button  string // of its link; empty: it has none
+	why     string // why they get it, where that isn't what a client's letters say
+}
+
+func newAccountMessage(subject, body, button, why string) accountMessage {
+	return accountMessage{mail.Parse(subject, body), button, why}
 }
 
 var (
-	joinStaffMessage = accountMessage{mail.Parse("{practice_name}: choose your password", `Hello,
+	joinStaffMessage = newAccountMessage("{practice_name}: choose your password", `Hello,
 
 an account on the client portal of {practice_name} was made for you. Choose a password, and you are in.
 
 {portal_link}
 
-The link is yours alone and works until {link_expires_on}. If it has expired by then, the page it opens sends you a new one.`), "Choose a password"}
+The link is yours alone and works until {link_expires_on}. If it has expired by then, the page it opens sends you a new one.`, "Choose a password", "")
 
-	newPasswordMessage = accountMessage{mail.Parse("{practice_name}: choose a new password", `Hello,
-
-somebody, most likely you, asked for a new password for your account at {practice_name}.
-
-{portal_link}
-
-The link works until {link_expires_on}. If you didn't ask, there is nothing to do: your password stays as it is.`), "Choose a new password"}
-
-	oldAddressMessage = accountMessage{mail.Parse("{practice_name}: you sign in with another email address now", `Hello,
+	oldAddressMessage = newAccountMessage("{practice_name}: you sign in with another email address now", `Hello,
 
 an administrator of {practice_name} changed the email address of your account. This one no longer opens it. A link to choose a password was sent to the new one.
 
-If you didn't expect this, please tell the practice.`), ""}
+If you didn't expect this, please tell the practice.`, "", "")
 )
 
 // sendJoinStaff queues the letter with which a staff member chooses their first password, and ends an earlier link.
@@ -400,7 +406,7 @@ func (p *Practice) sendOldAddress(tx *db.Tx, m accountMessage, to Actor) error {
 	if err != nil {
 		return err
 	}
-	letter, err := p.writeAccountLetter(o, m, to.address(), tx.Now(), 0)
+	letter, err := p.writeAccountLetter(o, m, to, tx.Now(), 0)
 	if err != nil {
 		return err
 	}
@@ -409,7 +415,7 @@ func (p *Practice) sendOldAddress(tx *db.Tx, m accountMessage, to Actor) error {
 
 func (p *Practice) sendNewPassword(tx *db.Tx, who Actor) error {
 	staffID, clientID := who.staff.member.ID, who.client.record.ID
-	if err := p.sendAccountLetter(tx, newPasswordMessage, who, db.LinkNewPassword, newPasswordLife,
+	if err := p.sendAccountLetter(tx, languageOf(who.client.record).newPassword, who, db.LinkNewPassword, newPasswordLife,
 		db.Letter{Kind: db.LetterNewPassword, StaffID: staffID, ClientID: clientID}); err != nil {
 		return err
 	}
@@ -425,7 +431,7 @@ func (p *Practice) sendAccountLetter(tx *db.Tx, m accountMessage, to Actor, purp
 	if err := tx.AddLink(&link); err != nil {
 		return err
 	}
-	letter, err := p.writeAccountLetter(o, m, to.address(), tx.Now(), life)
+	letter, err := p.writeAccountLetter(o, m, to, tx.Now(), life)
 	if err != nil {
 		return err
 	}
@@ -433,18 +439,25 @@ func (p *Practice) sendAccountLetter(tx *db.Tx, m accountMessage, to Actor, purp
 	return p.queue(tx, letter, l)
 }
 
-func (p *Practice) writeAccountLetter(o db.Organization, m accountMessage, to mail.Address, now time.Time, life time.Duration) (mail.Letter, error) {
-	from := mail.Address{Name: o.Name, Email: p.from()}
-	values := map[string]string{"practice_name": o.Name}
+func (p *Practice) writeAccountLetter(o db.Organization, m accountMessage, to Actor, now time.Time, life time.Duration) (mail.Letter, error) {
+	l := languageOf(to.client.record)
+	frame := p.frame(o, l, now)
+	frame.To, frame.Button, frame.Values = to.address(), m.button, map[string]string{"practice_name": o.Name}
 	if m.button != "" {
-		values[mail.Link] = p.link("link/" + mail.Slot)
-		values["link_expires_on"] = now.Add(life).In(o.TimeZone).Format("Monday, January 2, 2006, 3:04 PM")
+		frame.Values[mail.Link] = p.link("link/" + mail.Slot)
+		frame.Values["link_expires_on"] = l.minute(now.Add(life).In(o.TimeZone))
 	}
-	return p.config.Composer.Compose(m.message, mail.Particulars{
-		From: from, ReplyTo: from, To: to, Logo: mailLogo(o), Button: m.button, Date: now.In(o.TimeZone), Values: values,
-		Footer: footer(o) + "If this mail wasn't meant for you, please tell us and delete it.",
-	})
+	if to.staff.member.ID != 0 {
+		frame.Footer += "If this mail wasn't meant for you, please tell us and delete it."
+	} else {
+		frame.Footer += l.line(cmp.Or(m.why, l.why), o.Name, "")
+		frame.NotMeant = p.notMeantLink(l)
+	}
+	return p.config.Composer.Compose(m.message, frame)
 }
+
+// nobody is whom a letter is composed for that isn't sent: it costs what another does.
+func (p *Practice) nobody() Actor { return Actor{client: Client{db.Client{Email: p.from()}}} }
 
 // email is the address that the actor signs in with.
 func (a Actor) email() db.Email {

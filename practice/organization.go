@@ -19,13 +19,14 @@ type OrganizationFields struct {
 	Name     string
 	Phone    string
 	Address  string // its lines
+	Email    string // for replies; may be empty
 	TimeZone string // its name in the IANA database
 	Version  string // of the settings that were changed; empty: whichever are on file
 }
 
 // OrganizationFieldsOf is what is on file about the organization.
 func OrganizationFieldsOf(o db.Organization) OrganizationFields {
-	return OrganizationFields{o.Name, o.Phone, o.Address, o.TimeZone.String(), settingsVersion(organizationSettings(o))}
+	return OrganizationFields{o.Name, o.Phone, o.Address, o.Email.String(), o.TimeZone.String(), settingsVersion(organizationSettings(o))}
 }
 
 // How long an address may be.
@@ -47,6 +48,12 @@ func (f OrganizationFields) into(o *db.Organization) Invalid {
 		wrong["address"] = "Shorten the address to 6 lines and 300 characters."
 	}
 	var err error
+	o.Email = db.Email{}
+	if oneLine(f.Email) != "" {
+		if o.Email, err = db.ParseEmail(f.Email); err != nil {
+			wrong["reply_email"] = notAnAddress
+		}
+	}
 	if o.TimeZone, err = timeZone(f.TimeZone); err != nil {
 		wrong["time_zone"] = "Choose a time zone from the list, or type its name as in America/New_York."
 	}
@@ -76,8 +83,9 @@ func timeZone(name string) (*time.Location, error) {
 	return time.LoadLocation(name)
 }
 
-// ChangeOrganization changes the organization's name, phone, address and time zone. It returns Invalid with a sentence for
-// each wrong field: "name", "phone", "address", "time_zone"; or for "version", that somebody else changed them meanwhile.
+// ChangeOrganization changes the organization's name, phone, address, email for replies and time zone. It returns Invalid with
+// a sentence for each wrong field: "name", "phone", "address", "reply_email", "time_zone"; or for "version", that somebody else
+// changed them meanwhile.
 func (p *Practice) ChangeOrganization(ctx context.Context, by Administrator, f OrganizationFields) error {
 	return p.changeOrganization(ctx, by, "changed the organization's settings", f.Version, organizationSettings, f.into)
 }
@@ -136,7 +144,7 @@ func (p *Practice) ChangePortal(ctx context.Context, by Administrator, f PortalF
 type setting struct{ name, value string }
 
 func organizationSettings(o db.Organization) []setting {
-	return []setting{{"name", o.Name}, {"phone", o.Phone}, {"address", o.Address}, {"time zone", o.TimeZone.String()}}
+	return []setting{{"name", o.Name}, {"phone", o.Phone}, {"address", o.Address}, {"email for replies", o.Email.String()}, {"time zone", o.TimeZone.String()}}
 }
 
 func portalSettings(o db.Organization) []setting {

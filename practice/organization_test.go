@@ -105,7 +105,7 @@ func TestAddressStandsBelowLetters(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := "-- \nWillow Street Counseling, 555-0100\n12 Willow Street\nSpringfield\nYou get this mail because"; !strings.Contains(letter.Text, want) {
+	if want := "-- \nWillow Street Counseling, 555-0100\n12 Willow Street\nSpringfield\nOlga Olson sent you this for Willow Street Counseling.\nYou get this mail because"; !strings.Contains(letter.Text, want) {
 		t.Errorf("the text ends %q", letter.Text)
 	}
 }

@@ -1,6 +1,7 @@
 package practice
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -24,6 +25,7 @@ func (p Placeholder) Insert() string { return "{" + p.Name + "}" }
 // particulars are what the placeholders of one letter are filled from.
 type particulars struct {
 	client     db.Client
+	language   Language
 	therapists []string
 	practice   db.Organization
 	sender     string
@@ -43,11 +45,11 @@ var placeholders = []Placeholder{
 	{"client_preferred_name", "Client's preferred name", bothKinds, func(p particulars) string { return p.client.Name() }},
 	{"practice_name", "Practice's name", bothKinds, func(p particulars) string { return p.practice.Name }},
 	{"practice_phone", "Practice's phone", bothKinds, func(p particulars) string { return p.practice.Phone }},
-	{"therapist_name", "Therapist's name", bothKinds, func(p particulars) string { return therapistNames(p.therapists) }},
+	{"therapist_name", "Therapist's name", bothKinds, func(p particulars) string { return cmp.Or(p.language.join(p.therapists), p.language.yourTherapist) }},
 	{"sender_name", "Your name", bothKinds, func(p particulars) string { return p.sender }},
 	{mail.Link, "Link to the portal", bothKinds, func(p particulars) string { return p.link }},
 	{"link_expires_on", "Day the link expires", invitationOnly, func(p particulars) string {
-		return p.expires.In(p.practice.TimeZone).Format("Monday, January 2, 2006")
+		return p.language.day(p.expires.In(p.practice.TimeZone))
 	}},
 }
 
@@ -68,17 +70,6 @@ func (p particulars) values(kind db.MessageKind) map[string]string {
 		values[placeholder.Name] = placeholder.value(p)
 	}
 	return values
-}
-
-// therapistNames joins names as a sentence does; a client without a therapist has the practice's.
-func therapistNames(names []string) string {
-	switch len(names) {
-	case 0:
-		return "your therapist"
-	case 1:
-		return names[0]
-	}
-	return strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
 }
 
 // Longest message, in characters: far above what anybody writes by hand, far below where mail programs cut.
@@ -125,38 +116,6 @@ func placeholderFault(kind db.MessageKind, field, name string) string {
 		return fmt.Sprintf("{%s} can't stand in the subject. Put it into the message.", name)
 	}
 	return ""
-}
-
-// builtInMessages are the defaults until an administrator saves others.
-var builtInMessages = map[db.MessageKind]db.Message{
-	db.InvitationMessage: {
-		Subject: "{practice_name}: your client portal",
-		Body: `Hello {client_preferred_name},
-
-{practice_name} invites you to its client portal. It is a private place to read and fill in the paperwork before your first visit, at your own pace and on any device.
-
-{portal_link}
-
-The link is yours alone and works until {link_expires_on}. You will choose a password, and your forms will be waiting.
-
-If you have questions, call us at {practice_phone}.
-
-{sender_name}
-{practice_name}`,
-	},
-	db.FormsMessage: {
-		Subject: "{practice_name}: your forms are ready",
-		Body: `Hello {client_preferred_name},
-
-{practice_name} has placed forms in your client portal. Sign in with the password you chose, and they will be waiting.
-
-{portal_link}
-
-If you have questions, call us at {practice_phone}.
-
-{sender_name}
-{practice_name}`,
-	},
 }
 
 // builtInForms are the keys of the forms ticked until an administrator saves another choice.

@@ -31,20 +31,17 @@ func (p *Practice) newWriter(practice db.Organization, sender string, now time.T
 // expires is when the link of an invitation sent now stops working.
 func (w *writer) expires() time.Time { return w.now.AddDate(0, 0, w.practice.InvitationDays) }
 
-var buttons = map[db.MessageKind]string{db.InvitationMessage: "Join Client Portal", db.FormsMessage: "Sign in"}
-
-// write composes the letter that a client gets. Its link is a slot, or the way to sign in for who has an account.
+// write composes the letter that a client gets, in their language as far as the words are ours. Its link is a slot, or the
+// way to sign in for who has an account.
 func (w *writer) write(kind db.MessageKind, m db.Message, client db.Client, therapists []string) (mail.Letter, error) {
-	from := mail.Address{Name: w.practice.Name, Email: w.p.from()}
-	return w.p.config.Composer.Compose(w.parse(m), mail.Particulars{
-		From: from, ReplyTo: from,
-		To:     mail.Address{Name: client.FirstName + " " + client.LastName, Email: client.Email},
-		Values: w.particulars(kind, client, therapists).values(kind),
-		Button: buttons[kind],
-		Footer: footer(w.practice) + "You get this mail because the practice has this address for you. If it wasn't meant for you, please tell us and delete it.",
-		Logo:   mailLogo(w.practice),
-		Date:   w.now.In(w.practice.TimeZone),
-	})
+	l := languageOf(client)
+	frame := w.p.frame(w.practice, l, w.now)
+	frame.To = mail.Address{Name: client.FirstName + " " + client.LastName, Email: client.Email}
+	frame.Values = w.particulars(kind, client, therapists).values(kind)
+	frame.Button = l.buttons[kind]
+	frame.Footer += l.line(l.sentBy+"\n"+l.why, w.practice.Name, w.sender)
+	frame.NotMeant = w.p.notMeantLink(l)
+	return w.p.config.Composer.Compose(w.parse(m), frame)
 }
 
 // particulars are what a client's letter is filled from.
@@ -53,16 +50,27 @@ func (w *writer) particulars(kind db.MessageKind, client db.Client, therapists [
 	if kind == db.FormsMessage {
 		link = w.p.link("sign-in")
 	}
-	return particulars{client: client, therapists: therapists, practice: w.practice, sender: w.sender, link: link, expires: w.expires()}
+	return particulars{client: client, language: languageOf(client), therapists: therapists, practice: w.practice, sender: w.sender, link: link, expires: w.expires()}
 }
 
-// footer says below every letter who sent it, and how to reach them; a line each.
-func footer(o db.Organization) string {
-	lines := o.Name + ", " + o.Phone + "\n"
-	if o.Address != "" {
-		lines += o.Address + "\n"
+// frame is what all letters of the practice have in common: from whom they come, where answers go, and how the practice is
+// reached, to which each letter's footer adds its lines.
+func (p *Practice) frame(o db.Organization, l Language, now time.Time) mail.Particulars {
+	from := mail.Address{Name: o.Name, Email: p.from()}
+	frame := mail.Particulars{From: from, ReplyTo: from, Footer: o.Name + ", " + o.Phone + "\n", Logo: mailLogo(o), Lang: l.Tag, Date: now.In(o.TimeZone)}
+	if !o.Email.IsZero() {
+		frame.ReplyTo.Email = o.Email
+		frame.Footer += o.Email.String() + "\n"
 	}
-	return lines
+	if o.Address != "" {
+		frame.Footer += o.Address + "\n"
+	}
+	return frame
+}
+
+// notMeantLink is where whoever gets a client's letter by mistake says so.
+func (p *Practice) notMeantLink(l Language) mail.Follow {
+	return mail.Follow{Words: l.notMeant, URL: p.link("not-for-me/" + mail.NotMeantSlot)}
 }
 
 func (w *writer) parse(m db.Message) *mail.Message {
@@ -102,7 +110,7 @@ func (p *Practice) checkMessage(kind db.MessageKind, m db.Message, prefix string
 	}
 	name, long := strings.Repeat("w", maxName), strings.Repeat("w", longestName)
 	client := db.Client{FirstName: name, LastName: name, PreferredName: name, Email: p.from()}
-	w := p.newWriter(db.Organization{Name: name, Phone: name, Address: strings.Repeat("w", maxAddress), TimeZone: time.UTC}, long, time.Time{})
+	w := p.newWriter(db.Organization{Name: name, Phone: name, Email: p.from(), Address: strings.Repeat("w", maxAddress), TimeZone: time.UTC}, long, time.Time{})
 	if _, err := w.write(kind, m, client, []string{long}); errors.Is(err, mail.ErrTooLong) {
 		wrong[prefix+"body"] = "This makes too long a mail. Shorten it."
 	}
@@ -327,6 +335,7 @@ func (p *Practice) sendFormsLetter(tx *db.Tx, letter mail.Letter, client db.Clie
 
 // queue freezes a composed letter into the outbox.
 func (p *Practice) queue(tx *db.Tx, letter mail.Letter, l db.Letter) error {
+	l.OwnLink = l.ClientID != 0
 	l.MessageID, l.To, l.EnvelopeFrom, l.Subject, l.Data = letter.MessageID, letter.To.Email, p.from().Envelope(), letter.Subject, letter.Bytes
 	return tx.AddLetter(&l)
 }

@@ -57,7 +57,7 @@ func (p *Practice) SendTestLetter(ctx context.Context, by Administrator) error {
 		if err != nil {
 			return err
 		}
-		if letter, err = p.writeAccountLetter(o, accountMessage{message: testMessage}, Actor{staff: by.Staff}.address(), tx.Now(), 0); err != nil {
+		if letter, err = p.writeAccountLetter(o, accountMessage{message: testMessage}, Actor{staff: by.Staff}, tx.Now(), 0); err != nil {
 			return err
 		}
 		return tx.Audit(db.AuditEntry{StaffID: by.member.ID, Act: "had a test letter sent to themselves"})

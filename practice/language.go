@@ -1,0 +1,215 @@
+package practice
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"anteroom/db"
+
+	"golang.org/x/text/language"
+)
+
+// Language is one that our mails are written in. Every word of a mail that no author wrote stands in the table below.
+type Language struct {
+	Tag  string // BCP 47, as a mail names it
+	Key  string // of its default messages; empty: they are the practice's own
+	Name string // in English, as the office reads it
+
+	messages     map[db.MessageKind]db.Message // the defaults until an administrator saves others
+	buttons      map[db.MessageKind]string     // the words on the link's button
+	newPassword  accountMessage
+	newAddress   accountMessage
+	addressAsked accountMessage
+
+	sentBy, why   string // the footer's lines; {sender_name} and {practice_name} are filled in
+	notMeant      string // the words on the link below them
+	yourTherapist string // for a client who has none
+	and           func(next string) string
+	day           func(time.Time) string
+	minute        func(time.Time) string // a day and a time of day
+}
+
+// languages is the one table of them. The first is for everybody whose own is not among them.
+var languages = []Language{
+	{
+		Tag: "en", Name: "English",
+		messages: map[db.MessageKind]db.Message{
+			db.InvitationMessage: {
+				Subject: "{practice_name}: your client portal",
+				Body: `Hello {client_preferred_name},
+
+{practice_name} invites you to its client portal. It is a private place to read and fill in the paperwork before your first visit, at your own pace and on any device.
+
+{portal_link}
+
+The link is yours alone and works until {link_expires_on}. You will choose a password, and your forms will be waiting.
+
+If you have questions, call us at {practice_phone}.
+
+{sender_name}
+{practice_name}`,
+			},
+			db.FormsMessage: {
+				Subject: "{practice_name}: your forms are ready",
+				Body: `Hello {client_preferred_name},
+
+{practice_name} has placed forms in your client portal. Sign in with the password you chose, and they will be waiting.
+
+{portal_link}
+
+If you have questions, call us at {practice_phone}.
+
+{sender_name}
+{practice_name}`,
+			},
+		},
+		buttons: map[db.MessageKind]string{db.InvitationMessage: "Join Client Portal", db.FormsMessage: "Sign in"},
+		newPassword: newAccountMessage("{practice_name}: choose a new password", `Hello,
+
+somebody, most likely you, asked for a new password for your account at {practice_name}.
+
+{portal_link}
+
+The link works until {link_expires_on}. If you didn't ask, there is nothing to do: your password stays as it is.`, "Choose a new password", ""),
+		newAddress: newAccountMessage("{practice_name}: confirm your email address", `Hello,
+
+this address was given to {practice_name} as the new one for your account. Confirm it, and you sign in with it from then on.
+
+{portal_link}
+
+The link works until {link_expires_on}. If you don't know what this is about, there is nothing to do: nothing changes.`, "Confirm this address",
+			"You get this mail because this address was given to {practice_name}."),
+		addressAsked: newAccountMessage("{practice_name}: another email address for your account", `Hello,
+
+another email address was given for your account at {practice_name}. Until it is confirmed, you sign in with this one.
+
+If this wasn't you, or you don't expect it, please call us.`, "", ""),
+		sentBy:        "{sender_name} sent you this for {practice_name}.",
+		why:           "You get this mail because {practice_name} has this address on file for you.",
+		notMeant:      "This wasn't meant for me",
+		yourTherapist: "your therapist",
+		and:           func(string) string { return " and " },
+		day:           func(t time.Time) string { return t.Format("Monday, January 2, 2006") },
+		minute:        func(t time.Time) string { return t.Format("Monday, January 2, 2006, 3:04 PM") },
+	},
+	{
+		Tag: "es", Key: "es", Name: "Spanish",
+		messages: map[db.MessageKind]db.Message{
+			db.InvitationMessage: {
+				Subject: "{practice_name}: su portal para clientes",
+				Body: `Hola, {client_preferred_name}:
+
+{practice_name} le invita a su portal para clientes. Es un lugar privado donde puede leer y completar los documentos antes de su primera visita, a su ritmo y desde cualquier dispositivo.
+
+{portal_link}
+
+El enlace es solo para usted y funciona hasta el {link_expires_on}. Al abrirlo elegirá una contraseña, y allí le esperan sus formularios.
+
+Si tiene alguna pregunta, llámenos al {practice_phone}.
+
+{sender_name}
+{practice_name}`,
+			},
+			db.FormsMessage: {
+				Subject: "{practice_name}: sus formularios están listos",
+				Body: `Hola, {client_preferred_name}:
+
+{practice_name} ha puesto formularios en su portal para clientes. Inicie sesión con la contraseña que eligió, y allí los encontrará.
+
+{portal_link}
+
+Si tiene alguna pregunta, llámenos al {practice_phone}.
+
+{sender_name}
+{practice_name}`,
+			},
+		},
+		buttons: map[db.MessageKind]string{db.InvitationMessage: "Entrar al portal", db.FormsMessage: "Iniciar sesión"},
+		newPassword: newAccountMessage("{practice_name}: elija una contraseña nueva", `Hola:
+
+Alguien, probablemente usted, pidió una contraseña nueva para su cuenta en {practice_name}.
+
+{portal_link}
+
+El enlace funciona hasta el {link_expires_on}. Si no la pidió, no tiene que hacer nada: su contraseña sigue siendo la misma.`, "Elegir una contraseña nueva", ""),
+		newAddress: newAccountMessage("{practice_name}: confirme su dirección de correo", `Hola:
+
+{practice_name} recibió esta dirección como la nueva para su cuenta. Confírmela y, desde entonces, iniciará sesión con ella.
+
+{portal_link}
+
+El enlace funciona hasta el {link_expires_on}. Si no sabe de qué se trata, no tiene que hacer nada: no cambia nada.`, "Confirmar esta dirección",
+			"Recibe este correo porque {practice_name} recibió esta dirección."),
+		addressAsked: newAccountMessage("{practice_name}: otra dirección de correo para su cuenta", `Hola:
+
+Se indicó otra dirección de correo para su cuenta en {practice_name}. Hasta que se confirme, usted inicia sesión con esta.
+
+Si no fue usted, o no lo esperaba, por favor llámenos.`, "", ""),
+		sentBy:        "{sender_name} le envió este correo en nombre de {practice_name}.",
+		why:           "Recibe este correo porque {practice_name} tiene registrada esta dirección para usted.",
+		notMeant:      "Este correo no era para mí",
+		yourTherapist: "su terapeuta",
+		and:           spanishAnd,
+		day:           spanishDay,
+		minute:        func(t time.Time) string { return spanishDay(t) + ", " + spanishClock(t) },
+	},
+}
+
+// languageOf is the one in which a client reads our words: their own, or else the first.
+func languageOf(c db.Client) Language { return languageFor(c.Language) }
+
+func languageFor(tag string) Language {
+	if t, err := language.Parse(tag); err == nil {
+		base, _ := t.Base()
+		for _, l := range languages {
+			if l.Tag == base.String() {
+				return l
+			}
+		}
+	}
+	return languages[0]
+}
+
+// builtIn is the message of a kind that this language has until an administrator saves another.
+func (l Language) builtIn(kind db.MessageKind) db.Message { return l.messages[kind] }
+
+// join lists names as a sentence does.
+func (l Language) join(names []string) string {
+	last := len(names) - 1
+	if last < 1 {
+		return strings.Join(names, "")
+	}
+	return strings.Join(names[:last], ", ") + l.and(names[last]) + names[last]
+}
+
+// line fills in a line of the footer.
+func (l Language) line(words, practice, sender string) string {
+	return strings.NewReplacer("{practice_name}", practice, "{sender_name}", sender).Replace(words)
+}
+
+// spanishAnd is "e" before a name that sounds like the word itself.
+func spanishAnd(next string) string {
+	next = db.SearchFold(next)
+	if strings.HasPrefix(next, "i") || strings.HasPrefix(next, "hi") && !strings.HasPrefix(next, "hia") && !strings.HasPrefix(next, "hie") {
+		return " e "
+	}
+	return " y "
+}
+
+var (
+	spanishDays   = []string{"domingo", "lunes", "martes", "miércoles", "jueves", "viernes", "sábado"}
+	spanishMonths = []string{"enero", "febrero", "marzo", "abril", "mayo", "junio", "julio", "agosto", "septiembre", "octubre", "noviembre", "diciembre"}
+)
+
+func spanishDay(t time.Time) string {
+	return fmt.Sprintf("%s, %d de %s de %d", spanishDays[t.Weekday()], t.Day(), spanishMonths[t.Month()-1], t.Year())
+}
+
+func spanishClock(t time.Time) string {
+	half := "a. m."
+	if t.Hour() >= 12 {
+		half = "p. m."
+	}
+	return t.Format("3:04 ") + half
+}
