@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"net/smtp"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -275,11 +276,90 @@ func (p *person) linkIn(address string) string {
 	p.must(act(p, chromedp.Click(chromedp.CSS("#letters li a"))))
 	p.at("/demo/mailbox/[^/]+")
 	p.inspects("mailbox-letter")
-	link := regexp.MustCompile(`https?://\S+/link/\S+`).FindString(evaluate[string](p, `document.querySelector('pre.mail-text').textContent`))
+	p.in("#letter", func() { p.clicks("link", "Plain text") })
+	p.until("the letter's text", func() (bool, error) {
+		return perform(p, chromedp.Evaluate[bool](`!!document.querySelector('#letter pre.mail-text')`))
+	})
+	p.inspects("mailbox-text")
+	link := regexp.MustCompile(`https?://\S+/link/\S+`).FindString(evaluate[string](p, `document.querySelector('#letter pre.mail-text').textContent`))
 	if link == "" {
 		p.t.Fatalf("no link in the letter to %s:\n%s", address, p.text())
 	}
 	return link
+}
+
+// The demo's mailbox, as a mail client: letters are opened beside the list, which stays where it is; new mail comes by itself; Back
+// leads back.
+func TestStoryMailbox(t *testing.T) {
+	t.Parallel()
+	browser := chromium(t)
+	site := start(t, nil, "demo", "-mailbox-addr", "127.0.0.1:0")
+	relay := site.says(`smtp://(\S+)`)[1]
+	send := func(subject string) {
+		t.Helper()
+		if err := smtp.SendMail(relay, nil, "me@mail.example", []string{"you@mail.example"}, []byte("Subject: "+subject+"\r\n\r\nText\r\n")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	reader := comes(t, browser, site.url, "reader of the demo's mail", desktop)
+	reader.opens("/demo/mailbox")
+	reader.clicks("DisclosureTriangle", "Send mail here from another program: "+relay)
+	reader.sees("curl smtp://" + relay)
+	reader.inspects("mailbox-none-open")
+	evaluate[chromedp.Void](reader, `document.querySelector('#letters').scrollTo(0, 900)`)
+	reader.must(act(reader, chromedp.Click(chromedp.CSS("#letters li:nth-child(12) a"))))
+	reader.at("/demo/mailbox/[0-9]+")
+	first := reader.where()
+	reader.until("the letter to have the focus", func() (bool, error) {
+		return perform(reader, chromedp.Evaluate[bool](`document.activeElement.id == 'subject' && document.querySelector('#letters [aria-current]:not(.unread)') != null`))
+	})
+	scrolled := func(to int) {
+		t.Helper()
+		if at := evaluate[int](reader, `Math.round(document.querySelector('#letters').scrollTop)`); at < to-200 || at > to+200 {
+			t.Errorf("the list was scrolled to %d", at)
+		}
+	}
+	scrolled(900)
+	reader.clicks("link", "Source")
+	reader.sees("Download the source")
+	if focus := reader.focused(); focus != "Source" {
+		t.Errorf("the focus went to %q", focus)
+	}
+	reader.inspects("mailbox-source")
+	reader.tabsTo("Download the source")
+	reader.clicks("link", "Next letter")
+	reader.sees("13 of ")
+	if focus := reader.focused(); focus != "Next letter" {
+		t.Errorf("the focus went to %q", focus)
+	}
+	send("News from outside")
+	reader.sees("1 new letter arrived.")
+	reader.sees("News from outside")
+	reader.sees("14 of ")
+	scrolled(900)
+	reader.fillsA("searchbox", "Search mail", "news")
+	reader.sees("1 letter found")
+	evaluate[chromedp.Void](reader, `history.back()`)
+	reader.at(first)
+	reader.sees("13 of ") // the new letter is above it
+
+	holder := comes(t, browser, site.url, "holder of a phone", phone)
+	holder.opens("/demo/mailbox")
+	if !evaluate[bool](holder, `document.querySelector('#letter').offsetHeight == 0`) {
+		t.Error("on a phone something stands below the list")
+	}
+	holder.must(act(holder, chromedp.Click(chromedp.CSS("#letters li:nth-child(3) a"))))
+	holder.at("/demo/mailbox/[0-9]+")
+	holder.until("the letter in place of the list", func() (bool, error) {
+		return perform(holder, chromedp.Evaluate[bool](`document.querySelector('#letter article') != null && document.querySelector('#letters').offsetHeight == 0`))
+	})
+	holder.inspects("mailbox-letter-phone")
+	holder.clicks("link", "Back to the list")
+	holder.at("/demo/mailbox")
+	holder.clicks("DisclosureTriangle", "Empty …")
+	holder.clicks("button", "Empty the mailbox")
+	holder.sees("No mail yet")
+	holder.inspects("mailbox-empty")
 }
 
 // joins follows the link and chooses a password.

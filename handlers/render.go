@@ -96,6 +96,7 @@ func (s *Site) templateFuncs() map[string]any {
 			return thousands(n) + " " + many
 		},
 		"thousands": thousands,
+		"bytes":     sizeInWords,
 		"slug":      func(s any) string { return slug(fmt.Sprint(s)) },
 		"date":      writtenDate,
 		"language":  languageName,
@@ -114,6 +115,17 @@ func thousands(n int) string {
 		s = s[:i] + "," + s[i:]
 	}
 	return s
+}
+
+// sizeInWords writes a number of bytes as people read it.
+func sizeInWords(n int) string {
+	switch {
+	case n < 1<<10:
+		return thousands(n) + " bytes"
+	case n < 1<<20:
+		return fmt.Sprintf("%d KB", (n+1<<9)>>10)
+	}
+	return fmt.Sprintf("%.1f MB", float64(n)/(1<<20))
 }
 
 // slug is the name by which the stylesheet knows a state.

@@ -134,7 +134,10 @@ func (s *Site) routes() []route {
 
 		// The demo's mailbox
 		{"GET", "/demo/mailbox", s.anyone(s.mailbox)},
-		{"GET", "/demo/mailbox/:id", s.anyone(s.mailbox)},
+		{"POST", "/demo/mailbox/read", s.anyone(s.readMail)},
+		{"POST", "/demo/mailbox/empty", s.anyone(s.emptyMailbox)},
+		{"GET", "/demo/mailbox/:id", s.anyone(s.openMail)},
 		{"GET", "/demo/mailbox/:id/letter", s.anyone(s.mailboxLetter)},
+		{"GET", "/demo/mailbox/:id/source", s.anyone(s.mailSource)},
 	}
 }

@@ -118,6 +118,15 @@
     if (field) field.type = event.target.checked ? 'text' : 'password'
   })
 
+  // <button data-copy="example"> copies what that says, and tells so; without script it stays hidden itself.
+  document.querySelectorAll('[data-copy]').forEach(button => { button.hidden = false })
+  on('click', async event => {
+    const button = event.target.closest('[data-copy]')
+    if (!button) return
+    await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent)
+    button.textContent = 'Copied'
+  })
+
   // The account menu closes by Escape and by a click elsewhere.
   const closeMenus = except => document.querySelectorAll('details.account[open]').forEach(menu => { if (menu !== except) menu.open = false })
   on('click', event => closeMenus(event.target.closest('details.account')))

@@ -31,7 +31,7 @@ func read(source []byte) Letter {
 	for _, f := range h {
 		l.Fields = append(l.Fields, Field{f.name, decode(f.value)})
 	}
-	l.From, l.To, l.Cc, l.Subject = h.decoded("From"), h.decoded("To"), h.decoded("Cc"), h.decoded("Subject")
+	l.From, l.To, l.Cc, l.Subject = people(h.decoded("From")), people(h.decoded("To")), people(h.decoded("Cc")), h.decoded("Subject")
 	l.Date, _ = mail.ParseDate(string(h.get("Date")))
 	l.MessageID = strings.Trim(h.decoded("Message-ID"), "<> ")
 	for _, p := range leaves(source) {
@@ -305,6 +305,23 @@ func decode(value []byte) string {
 		s = decoded
 	}
 	return strings.Join(strings.Fields(clean(s)), " ")
+}
+
+// people writes addresses without the quotes that their names travel in.
+func people(field string) string {
+	list, err := mail.ParseAddressList(field)
+	if err != nil || len(list) == 0 {
+		return field
+	}
+	var people []string
+	for _, a := range list {
+		if a.Name == "" {
+			people = append(people, a.Address)
+		} else {
+			people = append(people, a.Name+" <"+a.Address+">")
+		}
+	}
+	return strings.Join(people, ", ")
 }
 
 // clean leaves out what a page can't show: control characters, but for tabs and line breaks.

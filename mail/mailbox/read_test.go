@@ -82,6 +82,22 @@ func TestEveryMailIsRead(t *testing.T) {
 	}
 }
 
+func TestPeople(t *testing.T) {
+	for field, want := range map[string]string{
+		`"Leo Lind" <leo@x.example>`:                             "Leo Lind <leo@x.example>",
+		`ann@x.example, "Å, B" <b@x.example>`:                    "ann@x.example, Å, B <b@x.example>",
+		`=?utf-8?q?Mar=C3=ADa?= <m@x.example>`:                   "María <m@x.example>",
+		`undisclosed-recipients:;`:                               "undisclosed-recipients:;",
+		`Dr. No <at> "x`:                                         `Dr. No <at> "x`,
+		`=?utf-8?q?ann=40bank=2Eexample?= <mallory@x.example>`:   "ann@bank.example <mallory@x.example>",
+		"\"a\" <a@x.example>\r\n\t, <b@x.example> (comment)\r\n": "a <a@x.example>, b@x.example",
+	} {
+		if got := read([]byte("To: " + field + "\r\n\r\n")).To; got != want {
+			t.Errorf("%s: got %q, want %q", field, got, want)
+		}
+	}
+}
+
 func TestLineEndsOfAnySystem(t *testing.T) {
 	source := "Subject: Hi\nContent-Type: multipart/mixed; boundary=a\n\n--a\n\nText\n\n--a--\n"
 	for _, s := range []string{source, string(crlf(source))} {
