@@ -381,7 +381,7 @@ func serveSite(ctx context.Context, c config, clock func() time.Time, invented *
 	if err := p.StartMail(ctx); err != nil {
 		return err
 	}
-	defer startOutbox(outbox, log)()
+	defer startOutbox(ctx, outbox, log)()
 	config := handlers.Config{Practice: p, Public: c.public, Log: log, ProxyHeader: c.proxyHeader, MailHeld: func() string { return p.OutboxStatus().Held }}
 	if invented != nil {
 		config.Mailbox = invented.Box
@@ -433,9 +433,9 @@ func introduce(ctx context.Context, c config, p *practice.Practice, invented *de
 // mailConnections are kept open to the relay while there is work.
 const mailConnections = 10
 
-// startOutbox has the outbox work until stop, which waits for it.
-func startOutbox(worker *mail.Worker, log *slog.Logger) (stop func()) {
-	ctx, cancel := context.WithCancel(context.Background())
+// startOutbox has the outbox work until ctx ends, or stop is called, which waits for it.
+func startOutbox(ctx context.Context, worker *mail.Worker, log *slog.Logger) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
 	stopped := make(chan struct{})
 	go func() {
 		defer close(stopped)
