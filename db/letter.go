@@ -243,6 +243,31 @@ func (tx *Tx) OutboxLetter(reach Reach, publicID string) (OutboxLetter, error) {
 	return readOutboxLetter(tx.row(outboxLetterColumns+" WHERE public_id = ? AND "+reach.holds("client_id"), publicID))
 }
 
+// LetterData returns a letter's whole mail, with a slot for its link's token.
+func (tx *Tx) LetterData(id int64) (data []byte, err error) {
+	err = tx.row("SELECT data FROM letter_mails WHERE letter_id = ?", id).Scan(&data)
+	return data, named(err)
+}
+
+// WaitingLetters is how many queued letters there are, by how long ago they were written.
+type WaitingLetters struct {
+	Day   int // at most a day ago
+	Week  int // longer ago, and at most a week
+	Older int
+	Never int // of all, those that may not leave any more: they are taken back instead
+}
+
+// All is how many there are.
+func (w WaitingLetters) All() int { return w.Day + w.Week + w.Older }
+
+// WaitingLetters counts what would leave now.
+func (tx *Tx) WaitingLetters() (w WaitingLetters, err error) {
+	err = tx.row(`SELECT count(*) FILTER (WHERE created_at > ?1), count(*) FILTER (WHERE created_at <= ?1 AND created_at > ?2), count(*) FILTER (WHERE created_at <= ?2),
+		count(*) FILTER (WHERE `+mayNotLeave+` <> '') FROM letters WHERE state = 'queued'`, ms(tx.now.Add(-24*time.Hour)), ms(tx.now.Add(-7*24*time.Hour))).
+		Scan(&w.Day, &w.Week, &w.Older, &w.Never)
+	return w, err
+}
+
 // CountLetters counts the letters within reach by state, whichever state the filter asks for.
 func (tx *Tx) CountLetters(reach Reach, f LetterFilter) (map[LetterState]int, error) {
 	f.State = ""

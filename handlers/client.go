@@ -161,6 +161,7 @@ func emailEffect(c db.Client, now time.Time) string {
 var letterWords = map[db.LetterKind]string{
 	db.LetterInvitation:  "Invitation",
 	db.LetterForms:       "Message about forms",
+	db.LetterJoinStaff:   "Link for a new staff member",
 	db.LetterNewPassword: "Link to a new password",
 	db.LetterNewAddress:  "Link to confirm a new address",
 	db.LetterOldAddress:  "Word of a new address",

@@ -12,6 +12,7 @@ const (
 	mailPath         = "/organization/mail"
 	mailSettingsPath = mailPath + "/settings"
 	mailDomainPath   = mailPath + "/domain"
+	mailQueuePath    = mailPath + "/queue"
 )
 
 func (s *Site) mail(c *fiber.Ctx, _ practice.Administrator) error {
@@ -21,6 +22,7 @@ func (s *Site) mail(c *fiber.Ctx, _ practice.Administrator) error {
 // mailPage is how mail is set up, and how the latest test went.
 type mailPage struct {
 	Shell
+	Outbox practice.OutboxStatus
 	practice.MailSettings
 	Providers []mail.Provider
 	Preset    mail.Provider // whose settings the form shows
@@ -51,7 +53,8 @@ func (s *Site) mailSettings(c *fiber.Ctx, by practice.Administrator) error {
 
 func (s *Site) mailPage(c *fiber.Ctx, by practice.Administrator) (page mailPage, err error) {
 	page.MailSettings, err = s.Practice.MailSettings(c.UserContext(), by)
-	page.Shell, page.Providers, page.Test = s.organization(c, "Mail", "mail"), mail.Providers, s.Practice.LastMailTest(by)
+	page.Shell, page.Outbox = s.mailShell(c, "Mail")
+	page.Providers, page.Test = mail.Providers, s.Practice.LastMailTest(by)
 	page.Chosen = page.Set
 	return page, err
 }

@@ -201,6 +201,13 @@ var notices = map[string]string{
 	"default saved":   "Saved. New invitations and messages start with it.",
 	"signed out":      "You are signed out.",
 
+	"letters tried":     "Letters that are tried again at once: %s.",
+	"letters cancelled": "Letters that were taken back: %s.",
+	"no letter ticked":  "No letter is ticked yet. Tick at least one first.",
+	"outbox paused":     "Paused: no letter leaves until somebody resumes it. A letter that is on its way finishes.",
+	"outbox resumed":    "Letters leave again.",
+	"outbox tried":      "The mail server is being asked again.",
+
 	"mail saved":            "Saved. Letters go there from now on.",
 	"mail saved, set aside": "Saved. Letters go there from now on. Letters that were written for another From address, and now need attention: %s.",
 

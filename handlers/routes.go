@@ -99,6 +99,11 @@ func (s *Site) routes() []route {
 		{"GET", mailPath + "/test", s.administrator(s.mail)}, // where a refused write leaves the browser
 		{"POST", mailPath + "/test", s.administrator(s.sendTestLetter)},
 		{"GET", mailDomainPath, s.administrator(s.mailDomain)},
+		{"GET", mailPath + "/outbox", s.administrator(s.outboxToResume)},
+		{"POST", mailPath + "/outbox", s.administrator(s.turnOutbox)},
+		{"GET", mailQueuePath, s.administrator(s.mailQueue)},
+		{"POST", mailQueuePath, s.administrator(s.turnLetters)},
+		{"GET", mailQueuePath + "/:id", s.administrator(s.queuedLetter)},
 		{"GET", "/organization/settings", s.administrator(s.settings)},
 		{"POST", "/organization/settings", s.administrator(s.saveSettings)},
 		{"POST", "/organization/logo", s.administrator(s.changeLogo)},

@@ -114,6 +114,8 @@ func targets(t *testing.T, path string) []target {
 		return []target{fill("Tess", func(s *testSite) string { return s.Tess.PublicID() })}
 	case strings.HasPrefix(path, "/organization/import/"):
 		return []target{fill("Olgas", func(s *testSite) string { return s.broughtList() })}
+	case strings.HasPrefix(path, mailQueuePath+"/"):
+		return []target{fill("Anns", func(s *testSite) string { return s.invited(s.Ann)["Ann"] })}
 	case strings.HasPrefix(path, messagesPath+"/"):
 		path := strings.Replace(path, ":kind", "invitation", 1)
 		return []target{{path, func(*testSite) string { return path }}}

@@ -3,7 +3,6 @@ package practice
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"anteroom/db"
 	"anteroom/mail"
@@ -125,6 +124,66 @@ func (p *Practice) Letters(ctx context.Context, by Administrator, f db.LetterFil
 	return l, err
 }
 
+// WaitingLetters tells what would leave, were the outbox not held.
+func (p *Practice) WaitingLetters(ctx context.Context, by Administrator) (w db.WaitingLetters, err error) {
+	if !by.administers() {
+		return w, ErrNotAllowed
+	}
+	err = p.db.View(ctx, func(tx *db.Tx) error {
+		w, err = tx.WaitingLetters()
+		return err
+	})
+	return w, err
+}
+
+// LetterDetails is one letter, as an administrator reads it.
+type LetterDetails struct {
+	db.OutboxLetter
+	SentBy   string // the staff member's name; empty: the program sent it by itself
+	Text     string // with a slot where its link's secret stands when it leaves
+	NoRetry  string // why it may not be tried again; empty: it may
+	NoCancel string // why it may not be taken back; empty: it may
+	Meaning  string // of the mail server's reply, in a plain sentence
+	Advice   string // what to do
+}
+
+// LetterDetails opens a letter, and notes that in the audit log.
+func (p *Practice) LetterDetails(ctx context.Context, by Administrator, publicID string) (d LetterDetails, err error) {
+	if !by.administers() {
+		return d, ErrNotAllowed
+	}
+	err = p.db.Update(ctx, func(tx *db.Tx) error {
+		if d.OutboxLetter, err = tx.OutboxLetter(by.reach(), publicID); err != nil {
+			return err
+		}
+		data, err := tx.LetterData(d.ID)
+		if err != nil {
+			return err
+		}
+		if d.Text, err = mail.Text(data); err != nil {
+			return err
+		}
+		if d.OutboxLetter.SentBy != 0 {
+			member, err := tx.StaffByID(d.OutboxLetter.SentBy)
+			if err != nil {
+				return err
+			}
+			d.SentBy = member.Name
+		}
+		if d.NoRetry, err = p.mayRetry(tx, d.OutboxLetter); err != nil {
+			return err
+		}
+		if d.NoCancel, err = mayCancel(tx, d.OutboxLetter); err != nil {
+			return err
+		}
+		if d.State != db.LetterAccepted && d.Reply != "" && d.Reply[0] >= '4' && d.Reply[0] <= '5' { // its code, not our own sentence
+			d.Meaning, d.Advice = mail.Explain(d.Reply)
+		}
+		return tx.Audit(db.AuditEntry{StaffID: by.member.ID, Act: "opened a letter", ClientID: d.ClientID, Detail: string(d.Kind)})
+	})
+	return d, err
+}
+
 // LetterRefusal is why a letter stayed as it is.
 type LetterRefusal struct {
 	Letter db.OutboxLetter
@@ -135,7 +194,7 @@ type LetterRefusal struct {
 // attention where sending the same letter once more is safe. It tells how many, and why not the others. Any that is not
 // there is ErrNotFound, and nothing is done.
 func (p *Practice) RetryLetters(ctx context.Context, by Administrator, publicIDs ...string) (n int, refused []LetterRefusal, err error) {
-	n, refused, err = p.eachLetter(ctx, by, "sent a letter again", publicIDs, mayRetry, func(tx *db.Tx, l db.OutboxLetter) error {
+	n, refused, err = p.eachLetter(ctx, by, "sent a letter again", publicIDs, p.mayRetry, func(tx *db.Tx, l db.OutboxLetter) error {
 		return tx.QueueAgain(l.ID)
 	})
 	if err == nil && n > 0 && p.config.Outbox != nil {
@@ -213,7 +272,7 @@ func (p *Practice) eachLetter(ctx context.Context, by Administrator, act string,
 }
 
 // mayRetry says what speaks against sending the same letter once more; empty: nothing.
-func mayRetry(tx *db.Tx, l db.OutboxLetter) (string, error) {
+func (p *Practice) mayRetry(tx *db.Tx, l db.OutboxLetter) (string, error) {
 	const anew = " Send a new one instead."
 	switch {
 	case l.State == db.LetterSending:
@@ -224,8 +283,8 @@ func mayRetry(tx *db.Tx, l db.OutboxLetter) (string, error) {
 		return "It was taken back." + anew, nil
 	case l.Uncertain >= mail.MaxUncertain:
 		return "It may have arrived three times already." + anew, nil
-	case strings.HasSuffix(l.EnvelopeFrom, ".invalid"):
-		return "It was written before mail was set up." + anew, nil
+	case l.EnvelopeFrom != p.from().Envelope(): // the mail server may take it from nobody else
+		return "It was written before mails came from " + p.from().String() + "." + anew, nil
 	}
 	var link db.Link
 	var err error

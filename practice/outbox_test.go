@@ -105,7 +105,7 @@ func TestRetryIsRefusedWhereItIsNotSafe(t *testing.T) {
 		"sending":               {set: "state = 'sending'", why: "It is on its way."},
 		"accepted":              {set: "state = 'accepted', settled_at = due", why: "The mail server took it already."},
 		"cancelled":             {set: "state = 'cancelled', settled_at = due", why: "It was taken back." + anew},
-		"old sender":            {set: "state = 'needs attention', settled_at = due, envelope_from = 'portal@anteroom.invalid'", why: "It was written before mail was set up." + anew},
+		"old sender":            {set: "state = 'needs attention', settled_at = due, envelope_from = 'portal@anteroom.invalid'", why: "It was written before mails came from portal@willow.example." + anew},
 		"link dies soon": {set: "state = 'failed', settled_at = due", then: func(_ *testing.T, c *cast.Cast) { c.Clock.Move(5*24*time.Hour - time.Minute) },
 			why: "It waited so long that its link would soon have expired." + anew},
 		"too old":   {set: "state = 'failed', settled_at = due", then: func(_ *testing.T, c *cast.Cast) { c.Clock.Move(5*24*time.Hour + time.Minute) }, why: "It waited for more than five days." + anew},
