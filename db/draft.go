@@ -25,23 +25,35 @@ type Message struct {
 	Body    string
 }
 
-// DefaultMessage returns the message that new drafts of a kind start with, and the keys of the forms ticked in them.
-// ErrNotFound when nobody saved one.
-func (tx *Tx) DefaultMessage(kind MessageKind) (m Message, formKeys []string, err error) {
-	if err = tx.row("SELECT subject, body FROM default_messages WHERE kind = ? AND language = ''", kind).Scan(&m.Subject, &m.Body); err != nil {
-		return m, nil, named(err)
+// DefaultMessages returns the messages of a kind that somebody saved, by language: "" is the practice's own.
+func (tx *Tx) DefaultMessages(kind MessageKind) (map[string]Message, error) {
+	type saved struct {
+		language string
+		Message
 	}
-	formKeys, err = column[string](tx, "SELECT form_key FROM default_forms WHERE kind = ?", kind)
-	return m, formKeys, err
+	all, err := list(tx, func(s scanner) (m saved, err error) { err = s.Scan(&m.language, &m.Subject, &m.Body); return },
+		"SELECT language, subject, body FROM default_messages WHERE kind = ?", kind)
+	byLanguage := make(map[string]Message, len(all))
+	for _, m := range all {
+		byLanguage[m.language] = m.Message
+	}
+	return byLanguage, err
 }
 
-// SaveDefaultMessage makes a message and forms those that new drafts start with.
-func (tx *Tx) SaveDefaultMessage(kind MessageKind, m Message, formKeys []string) error {
-	_, err := tx.exec("INSERT INTO default_messages (kind, subject, body) VALUES (?, ?, ?) ON CONFLICT (kind, language) DO UPDATE SET subject = excluded.subject, body = excluded.body",
-		kind, m.Subject, m.Body)
-	if err != nil {
-		return err
-	}
+// DefaultForms returns the keys of the forms ticked in new drafts of a kind, as they were saved with the practice's own message.
+func (tx *Tx) DefaultForms(kind MessageKind) ([]string, error) {
+	return column[string](tx, "SELECT form_key FROM default_forms WHERE kind = ?", kind)
+}
+
+// SaveDefaultMessage makes a message the one that new drafts start with for who reads a language.
+func (tx *Tx) SaveDefaultMessage(kind MessageKind, language string, m Message) error {
+	_, err := tx.exec("INSERT INTO default_messages (kind, language, subject, body) VALUES (?, ?, ?, ?) ON CONFLICT (kind, language) DO UPDATE SET subject = excluded.subject, body = excluded.body",
+		kind, language, m.Subject, m.Body)
+	return err
+}
+
+// SaveDefaultForms makes forms those that are ticked in new drafts.
+func (tx *Tx) SaveDefaultForms(kind MessageKind, formKeys []string) error {
 	if _, err := tx.exec("DELETE FROM default_forms WHERE kind = ?", kind); err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"slices"
+	"strings"
 
 	"anteroom/db"
 	"anteroom/practice"
@@ -14,7 +15,7 @@ const (
 	placeholdersPath = "/organization/client-portal/placeholders"
 )
 
-// messagesPage is the two default messages, each as a letter to an invented person.
+// messagesPage is the default messages, each as a letter to an invented person.
 type messagesPage struct {
 	Shell
 	Messages []defaultMessage
@@ -23,14 +24,41 @@ type messagesPage struct {
 // defaultMessage is a default as its page shows it.
 type defaultMessage struct{ practice.DefaultMessage }
 
-// Heading names it by who receives it.
-func (m defaultMessage) Heading() string { return messageHeadings[m.Kind] }
+// Heading names it by who receives it, and in which language.
+func (m defaultMessage) Heading() string {
+	heading := messageHeadings[m.Kind]
+	if !m.Own() {
+		heading += ", in " + m.Language.Name
+	}
+	return heading
+}
+
+// ID tells it apart on its page.
+func (m defaultMessage) ID() string {
+	return strings.TrimSuffix(string(m.Kind)+"-"+m.Language.Key, "-")
+}
 
 // URL is where it is changed.
-func (m defaultMessage) URL() string { return messagesPath + "/" + string(m.Kind) }
+func (m defaultMessage) URL() string { return m.at("") }
 
 // FrameURL is where its letter is shown, on its own.
-func (m defaultMessage) FrameURL() string { return m.URL() + "/letter" }
+func (m defaultMessage) FrameURL() string { return m.at("/letter") }
+
+// OriginalURL shows the text that it had at first, to be saved.
+func (m defaultMessage) OriginalURL() string {
+	if m.Own() {
+		return m.URL() + "?text=original"
+	}
+	return m.URL() + "&text=original"
+}
+
+func (m defaultMessage) at(what string) string {
+	path := messagesPath + "/" + string(m.Kind) + what
+	if !m.Own() {
+		path += "?language=" + m.Language.Key
+	}
+	return path
+}
 
 // FormTitles are the forms that go with it.
 func (m defaultMessage) FormTitles() (titles []string) {
@@ -87,7 +115,9 @@ func (s *Site) defaultOf(c *fiber.Ctx, by practice.Administrator) (m practice.De
 	if err != nil {
 		return m, err
 	}
-	i := slices.IndexFunc(all, func(m practice.DefaultMessage) bool { return string(m.Kind) == c.Params("kind") })
+	i := slices.IndexFunc(all, func(m practice.DefaultMessage) bool {
+		return string(m.Kind) == c.Params("kind") && m.Language.Key == c.Query("language")
+	})
 	if i < 0 {
 		return m, practice.ErrNotFound
 	}
@@ -107,7 +137,7 @@ func (s *Site) saveDefaultMessage(c *fiber.Ctx, by practice.Administrator) error
 	kind, forms := c.Params("kind"), posted(c, "form_key")
 	typed := db.Message{Subject: c.FormValue(kind + ".subject"), Body: c.FormValue(kind + ".body")}
 	version := c.FormValue("version")
-	if err := s.Practice.ChangeDefaultMessage(c.UserContext(), by, db.MessageKind(kind), typed, forms, version); err != nil {
+	if err := s.Practice.ChangeDefaultMessage(c.UserContext(), by, db.MessageKind(kind), c.Query("language"), typed, forms, version); err != nil {
 		wrong, err := invalid(err)
 		if err != nil {
 			return err
@@ -129,7 +159,7 @@ func (s *Site) saveDefaultMessage(c *fiber.Ctx, by practice.Administrator) error
 
 // defaultLetter shows the letter that a default makes, alone, for the frame.
 func (s *Site) defaultLetter(c *fiber.Ctx, by practice.Administrator) error {
-	letter, err := s.Practice.PreviewDefault(c.UserContext(), by, db.MessageKind(c.Params("kind")))
+	letter, err := s.Practice.PreviewDefault(c.UserContext(), by, db.MessageKind(c.Params("kind")), c.Query("language"))
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package handlers
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"anteroom/db"
 	"anteroom/practice"
@@ -23,6 +24,7 @@ type composeMessage struct {
 	practice.DraftMessage
 	Heading         string
 	Receives        string // how many do; empty where that is known
+	Reading         string // who of them reads another language, and what that means
 	Placeholders    []practice.Placeholder
 	PlaceholdersURL string // where administrators see what they show
 	SubjectError    string
@@ -45,6 +47,7 @@ func (p composePage) ComposeMessages() []composeMessage {
 		if p.Actor.Administrator {
 			message.PlaceholdersURL = placeholdersPath
 		}
+		message.Reading = reading(m, p.Client.PublicID != "")
 		if p.Client.PublicID == "" {
 			message.Receives = fmt.Sprintf("%s clients receive it", thousands(m.Receivers))
 			if m.Receivers == 1 {
@@ -54,6 +57,34 @@ func (p composePage) ComposeMessages() []composeMessage {
 		all = append(all, message)
 	}
 	return all
+}
+
+// reading says who gets a message in which language, where that is not the practice's own.
+func reading(m practice.DraftMessage, alone bool) string {
+	var some []string
+	for _, o := range m.Others {
+		one, many, what := "gets", "get", "the "+o.Name+" default"
+		if m.Changed {
+			one, many, what = "reads", "read", o.Name
+		}
+		if o.Receivers == 1 {
+			many = one
+		}
+		some = append(some, fmt.Sprintf("%s of them %s %s", thousands(o.Receivers), many, what))
+	}
+	all := "All of them read "
+	if alone {
+		all = "The client reads "
+	}
+	switch {
+	case len(some) > 0:
+		return strings.Join(some, ", ") + ". A changed message goes to all as written."
+	case m.Language.Key == "":
+		return ""
+	case m.Changed:
+		return all + m.Language.Name + ". The changed message goes out as written."
+	}
+	return all + m.Language.Name + ": this is the " + m.Language.Name + " default."
 }
 
 func newComposeMessage(m practice.DraftMessage, heading string, wrong practice.Invalid) composeMessage {
@@ -225,6 +256,16 @@ func (p previewPage) OfKind() int {
 		return p.Draft.FormsLetters
 	}
 	return p.Draft.Invitations
+}
+
+// Reading says which language the others of this kind get it in.
+func (p previewPage) Reading() string {
+	for _, m := range p.Draft.Messages {
+		if m.Kind == p.Kind {
+			return reading(m, p.Draft.Client.PublicID != "")
+		}
+	}
+	return ""
 }
 
 // Placeholders are what the message may hold.

@@ -160,3 +160,27 @@ func TestWatchingKeepsNobodySignedIn(t *testing.T) {
 	s.Clock.Move(10 * time.Minute)
 	olga.get(draft + "/sent").wantTo("/sign-in?next=" + url.QueryEscape(draft+"/sent"))
 }
+
+// Who reads Spanish gets the Spanish default; the pages say so before anything is sent.
+func TestDraftTellsWhoReadsWhat(t *testing.T) {
+	s := newSite(t)
+	s.library()
+	s.Ann.Language = "es"
+	s.update(func(tx *db.Tx) error { return tx.ChangeClient(s.Ann) })
+	olga := s.as("Olga")
+	draft := s.olgasDraft(s.Ann, s.Ben)
+	page := olga.get(draft).want(200, "1 of them gets the Spanish default. A changed message goes to all as written.")
+	olga.get(draft+"/preview?client="+s.Ann.PublicID).want(200, "Spanish", "su portal para clientes", "1 of them gets the Spanish default")
+	subject, _ := page.doc.Find("#invitation-subject").Attr("value")
+	body := page.doc.Find("#invitation-body").Text()
+	olga.post(draft, "invitation.subject", subject, "invitation.body", strings.ReplaceAll(body, "\n", "\r\n"), "do", "keep").want(204)
+	olga.get(draft).want(200, "gets the Spanish default")
+	olga.post(draft, "invitation.subject", "Welcome", "invitation.body", body, "do", "keep").want(204)
+	olga.get(draft).want(200, "1 of them reads Spanish. A changed message goes to all as written.")
+
+	alone := s.as("Tom")
+	draft = alone.post("/clients/" + s.Ann.PublicID + "/drafts").header.Get("Location")
+	alone.get(draft).want(200, "The client reads Spanish: this is the Spanish default.", "su portal para clientes")
+	alone.post(draft, "invitation.subject", "Hola", "invitation.body", "Hola", "do", "keep").want(204)
+	alone.get(draft).want(200, "The client reads Spanish. The changed message goes out as written.")
+}

@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 )
 
@@ -58,6 +59,20 @@ func TestDefaultMessagePages(t *testing.T) {
 	}
 	olga.get(path).want(http.StatusOK, "Dear {client_first_name}", "Restore the original text")
 	olga.get(messagesPath + "/postcard").want(http.StatusNotFound)
+
+	const spanish = path + "?language=es"
+	page = olga.get(spanish).want(http.StatusOK, "Invitation, in Spanish", "Clients whose language is Spanish")
+	if page.doc.Find("input[name=form_key]").Length() != 0 {
+		t.Error("forms can be ticked beside the Spanish text")
+	}
+	version, _ = page.doc.Find("input[name=version]").Attr("value")
+	olga.follow(olga.post(spanish, "invitation.subject", "Bienvenida", "invitation.body", "Hola, {client_first_name}", "version", version)).
+		want(http.StatusOK, "Bienvenida", "Welcome")
+	olga.get(path+"/letter?language=es").want(http.StatusOK, "Hola, Alexandra", "Este correo no era para mí")
+	if text := olga.get(spanish+"&text=original").want(http.StatusOK, "takes effect").text("#invitation-body"); !strings.Contains(text, "Al abrirlo") {
+		t.Errorf("the original Spanish text is %q", text)
+	}
+	olga.get(path + "?language=tlh").want(http.StatusNotFound)
 	olga.get(placeholdersPath).want(http.StatusOK, "{client_preferred_name}", "Alex", "In invitations only")
 	s.as("Tom").get(messagesPath).want(http.StatusForbidden)
 }

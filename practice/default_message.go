@@ -2,6 +2,7 @@ package practice
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 
@@ -9,60 +10,112 @@ import (
 	"anteroom/mail"
 )
 
-// DefaultMessage is what new drafts start with for one kind of recipient: the message, and the forms ticked.
+// DefaultMessage is what new drafts start with for one kind of recipient: the message in one language, and the forms ticked,
+// which are the same in all.
 type DefaultMessage struct {
-	Kind db.MessageKind
+	Kind     db.MessageKind
+	Language Language
 	db.Message
 	Forms    []DraftForm
 	Original bool   // nobody changed the text
 	Version  string // of the message that was changed; empty: whichever is on file
 }
 
-// DefaultMessages returns the default of each kind, the invitation's first.
+// Own tells that it is the practice's own: for everybody who has none in their language.
+func (m DefaultMessage) Own() bool { return m.Language.Key == "" }
+
+// DefaultMessages returns the default of each kind in each language, the invitation's and the practice's own first.
 func (p *Practice) DefaultMessages(ctx context.Context, by Administrator) (all []DefaultMessage, err error) {
 	if !by.administers() {
 		return nil, ErrNotAllowed
 	}
 	err = p.db.View(ctx, func(tx *db.Tx) error {
 		for _, kind := range bothKinds {
-			m, err := loadDefault(tx, kind)
-			if err != nil {
-				return err
+			for _, l := range languages {
+				m, err := loadDefault(tx, kind, l)
+				if err != nil {
+					return err
+				}
+				all = append(all, m)
 			}
-			all = append(all, m)
 		}
 		return nil
 	})
 	return all, err
 }
 
-func loadDefault(tx *db.Tx, kind db.MessageKind) (m DefaultMessage, err error) {
+// defaultsOf are the messages that new drafts of a kind start with, by language: as an administrator saved them, or as they
+// are built in, or else the practice's own.
+func defaultsOf(tx *db.Tx, kind db.MessageKind) (map[string]db.Message, error) {
+	all, err := tx.DefaultMessages(kind)
+	for _, l := range languages {
+		if saved, ok := all[l.Key]; ok {
+			saved.Body = strings.ReplaceAll(saved.Body, "\r\n", "\n")
+			all[l.Key] = saved
+			continue
+		}
+		m, builtIn := l.messages[kind]
+		if !builtIn {
+			m = all[""]
+		}
+		all[l.Key] = m
+	}
+	return all, err
+}
+
+// defaultFor is the default message of a kind for a client.
+func defaultFor(tx *db.Tx, kind db.MessageKind, c db.Client) (db.Message, error) {
+	all, err := defaultsOf(tx, kind)
+	return all[languageOf(c).Key], err
+}
+
+// defaultForms are the keys of the forms ticked in new drafts of a kind.
+func defaultForms(tx *db.Tx, kind db.MessageKind) ([]string, error) {
+	saved, err := tx.DefaultMessages(kind)
+	if err != nil {
+		return nil, err
+	}
+	if _, own := saved[""]; !own {
+		return builtInForms[kind], nil
+	}
+	return tx.DefaultForms(kind)
+}
+
+func loadDefault(tx *db.Tx, kind db.MessageKind, l Language) (m DefaultMessage, err error) {
 	forms, err := tx.Forms()
 	if err != nil {
 		return m, err
 	}
-	m.Kind = kind
-	var keys []string
-	if m.Message, keys, err = defaultMessage(tx, kind); err != nil {
+	m.Kind, m.Language = kind, l
+	all, err := defaultsOf(tx, kind)
+	if err != nil {
+		return m, err
+	}
+	m.Message = all[l.Key]
+	keys, err := defaultForms(tx, kind)
+	if err != nil {
 		return m, err
 	}
 	for _, f := range forms {
 		m.Forms = append(m.Forms, DraftForm{Key: f.Key, Title: f.Title, Chosen: slices.Contains(keys, f.Key)})
 	}
-	m.Original = m.Message == languages[0].builtIn(kind)
+	m.Original = m.Message == l.messages[kind]
 	m.Version = settingsVersion(m.settings())
 	return m, nil
 }
 
 // Restored is the default with the text that it had at first, to be saved.
 func (m DefaultMessage) Restored() DefaultMessage {
-	m.Message = languages[0].builtIn(m.Kind)
+	m.Message = m.Language.messages[m.Kind]
 	return m
 }
 
-// Typed is the default with what was typed and ticked laid over it.
+// Typed is the default with what was typed and ticked laid over it. Forms are ticked beside the practice's own message.
 func (m DefaultMessage) Typed(typed db.Message, formKeys []string) DefaultMessage {
 	m.Message, m.Forms = typed, slices.Clone(m.Forms)
+	if !m.Own() {
+		return m
+	}
 	for i, f := range m.Forms {
 		m.Forms[i].Chosen = slices.Contains(formKeys, f.Key)
 	}
@@ -80,17 +133,22 @@ func (m DefaultMessage) formKeys() (keys []string) {
 }
 
 func (m DefaultMessage) settings() []setting {
-	return []setting{{"subject", m.Subject}, {"message", strings.ReplaceAll(m.Body, "\r\n", "\n")}, {"intake forms", strings.Join(m.formKeys(), ", ")}}
+	settings := []setting{{"subject", m.Subject}, {"message", strings.ReplaceAll(m.Body, "\r\n", "\n")}}
+	if m.Own() {
+		settings = append(settings, setting{"intake forms", strings.Join(m.formKeys(), ", ")})
+	}
+	return settings
 }
 
-// ChangeDefaultMessage makes a message and forms those that new drafts start with; drafts that were begun keep theirs. It
-// returns ErrNotFound for no kind, and Invalid with a sentence for each wrong field: "invitation.subject", "forms.body" and
-// so on; or for "version", as ChangeOrganization does.
-func (p *Practice) ChangeDefaultMessage(ctx context.Context, by Administrator, kind db.MessageKind, typed db.Message, formKeys []string, version string) error {
+// ChangeDefaultMessage makes a message, in the language of that key, and forms those that new drafts start with. A draft that
+// was begun keeps a message that was changed in it. It returns ErrNotFound for no kind or language, and Invalid with a sentence
+// for each wrong field: "invitation.subject", "forms.body" and so on; or for "version", as ChangeOrganization does.
+func (p *Practice) ChangeDefaultMessage(ctx context.Context, by Administrator, kind db.MessageKind, language string, typed db.Message, formKeys []string, version string) error {
 	if !by.administers() {
 		return ErrNotAllowed
 	}
-	if !slices.Contains(bothKinds, kind) {
+	l, ok := languageByKey(language)
+	if !ok || !slices.Contains(bothKinds, kind) {
 		return ErrNotFound
 	}
 	typed.Body = strings.ReplaceAll(typed.Body, "\r\n", "\n")
@@ -98,7 +156,7 @@ func (p *Practice) ChangeDefaultMessage(ctx context.Context, by Administrator, k
 		if err := p.checkMessage(kind, typed, string(kind)+".").orNil(); err != nil {
 			return err
 		}
-		before, err := loadDefault(tx, kind)
+		before, err := loadDefault(tx, kind, l)
 		if err != nil {
 			return err
 		}
@@ -110,10 +168,15 @@ func (p *Practice) ChangeDefaultMessage(ctx context.Context, by Administrator, k
 		if len(changed) == 0 {
 			return nil
 		}
-		if err := tx.SaveDefaultMessage(kind, m.Message, m.formKeys()); err != nil {
+		if err := tx.SaveDefaultMessage(kind, l.Key, m.Message); err != nil {
 			return err
 		}
-		return tx.Audit(db.AuditEntry{StaffID: by.member.ID, Act: "saved the default message and intake forms", Detail: string(kind) + ": " + settingNames(changed)})
+		detail := string(kind) + ": " + settingNames(changed)
+		if !m.Own() {
+			return tx.Audit(db.AuditEntry{StaffID: by.member.ID, Act: "saved the default message", Detail: detail + ", in " + l.Name})
+		}
+		return errors.Join(tx.SaveDefaultForms(kind, m.formKeys()),
+			tx.Audit(db.AuditEntry{StaffID: by.member.ID, Act: "saved the default message and intake forms", Detail: detail}))
 	})
 }
 
@@ -122,12 +185,13 @@ func (p *Practice) examplePerson() (client db.Client, therapists []string) {
 	return db.Client{FirstName: "Alexandra", LastName: "Example", PreferredName: "Alex", Email: p.from()}, []string{"Jordan Example"}
 }
 
-// PreviewDefault composes the letter that a default makes for an invented person. It returns ErrNotFound for no kind.
-func (p *Practice) PreviewDefault(ctx context.Context, by Administrator, kind db.MessageKind) (letter mail.Letter, err error) {
+// PreviewDefault composes the letter that a default makes for an invented person. It returns ErrNotFound for no kind or language.
+func (p *Practice) PreviewDefault(ctx context.Context, by Administrator, kind db.MessageKind, language string) (letter mail.Letter, err error) {
 	if !by.administers() {
 		return letter, ErrNotAllowed
 	}
-	if !slices.Contains(bothKinds, kind) {
+	l, ok := languageByKey(language)
+	if !ok || !slices.Contains(bothKinds, kind) {
 		return letter, ErrNotFound
 	}
 	err = p.db.View(ctx, func(tx *db.Tx) error {
@@ -135,11 +199,12 @@ func (p *Practice) PreviewDefault(ctx context.Context, by Administrator, kind db
 		if err != nil {
 			return err
 		}
-		m, _, err := defaultMessage(tx, kind)
+		client, therapists := p.examplePerson()
+		client.Language = l.Tag
+		m, err := defaultFor(tx, kind, client)
 		if err != nil {
 			return err
 		}
-		client, therapists := p.examplePerson()
 		letter, err = p.newWriter(o, by.Name(), tx.Now()).write(kind, m, client, therapists)
 		return err
 	})

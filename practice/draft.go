@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"anteroom/db"
 )
@@ -29,12 +30,22 @@ type Draft struct {
 	recipients []recipient
 	forms      []db.Form // the newest version of each
 	practice   db.Organization
+	defaults   map[db.MessageKind]map[string]db.Message // by language
 }
 
 // DraftMessage is the message to one kind of recipient.
 type DraftMessage struct {
 	Kind db.MessageKind
 	db.Message
+	Receivers int
+	Language  Language            // of the default that it is, or was before it was changed
+	Changed   bool                // it goes to all as it is written, whatever they read
+	Others    []LanguageReceivers // who read another language, and have no message of their own
+}
+
+// LanguageReceivers is how many get a default in their own language.
+type LanguageReceivers struct {
+	Language
 	Receivers int
 }
 
@@ -93,7 +104,7 @@ func (d Draft) Version() string {
 	fmt.Fprintf(sum, "%v %v\n", d.Forms, d.SaveDefault)
 	for _, r := range d.recipients {
 		m := d.message(r)
-		fmt.Fprintf(sum, "%q\n", []string{r.PublicID, string(r.kind), r.Email.String(), m.Subject, m.Body})
+		fmt.Fprintf(sum, "%q\n", []string{r.PublicID, string(r.kind), r.Email.String(), languageOf(r.Client).Tag, m.Subject, m.Body})
 	}
 	return hex.EncodeToString(sum.Sum(nil)[:8])
 }
@@ -200,20 +211,59 @@ func loadDraft(tx *db.Tx, by Staff, draftID string) (d Draft, err error) {
 	if err := d.sortOut(tx, by, chosen); err != nil {
 		return d, err
 	}
+	d.defaults = map[db.MessageKind]map[string]db.Message{}
+	for _, kind := range bothKinds {
+		if d.defaults[kind], err = defaultsOf(tx, kind); err != nil {
+			return d, err
+		}
+	}
 	for kind, receivers := range map[db.MessageKind]int{db.InvitationMessage: d.Invitations, db.FormsMessage: d.FormsLetters} {
 		if receivers == 0 && kind != d.toWrite() {
 			continue
 		}
-		m, ok := d.record.Messages[kind]
-		if !ok {
-			if m, _, err = defaultMessage(tx, kind); err != nil {
-				return d, err
-			}
-		}
-		d.Messages = append(d.Messages, DraftMessage{Kind: kind, Message: m, Receivers: receivers})
+		d.Messages = append(d.Messages, d.messageOf(kind, receivers))
 	}
 	slices.SortFunc(d.Messages, func(a, b DraftMessage) int { return slices.Index(bothKinds, a.Kind) - slices.Index(bothKinds, b.Kind) })
 	return d, nil
+}
+
+// messageOf is the message of a kind: as its author changed it, or the default, in the language that all its receivers share.
+func (d Draft) messageOf(kind db.MessageKind, receivers int) DraftMessage {
+	m := DraftMessage{Kind: kind, Receivers: receivers, Language: languages[0]}
+	reading := map[string]int{}
+	for _, r := range d.recipients {
+		if r.kind == kind && r.Own == nil {
+			reading[languageOf(r.Client).Tag]++
+		}
+	}
+	if len(reading) == 0 && d.Client.ID != 0 {
+		m.Language = languageOf(d.Client)
+	}
+	for _, l := range languages {
+		switch n := reading[l.Tag]; {
+		case n > 0 && len(reading) == 1:
+			m.Language = l
+		case n > 0 && l.Tag != m.Language.Tag:
+			m.Others = append(m.Others, LanguageReceivers{l, n})
+		}
+	}
+	if m.Message, m.Changed = d.record.Messages[kind]; !m.Changed {
+		m.Message = d.defaults[kind][m.Language.Key]
+	}
+	return m
+}
+
+// change keeps the message of a kind as its author typed it. One that is a default, in any language, is not kept: who
+// receives it gets the default in their own.
+func (d *Draft) change(kind db.MessageKind, m db.Message) {
+	m.Body = strings.ReplaceAll(m.Body, "\r\n", "\n")
+	delete(d.record.Messages, kind)
+	for _, l := range languages {
+		if m == d.defaults[kind][l.Key] {
+			return
+		}
+	}
+	d.record.Messages[kind] = m
 }
 
 // toWrite is the kind of message to be written while nobody receives it yet: to those who have an account, until a form is
@@ -273,14 +323,6 @@ func (d *Draft) sortOut(tx *db.Tx, by Staff, chosen []db.DraftClient) error {
 	return nil
 }
 
-func defaultMessage(tx *db.Tx, kind db.MessageKind) (db.Message, []string, error) {
-	m, keys, err := tx.DefaultMessage(kind)
-	if errors.Is(err, ErrNotFound) {
-		return languages[0].builtIn(kind), builtInForms[kind], nil
-	}
-	return m, keys, err
-}
-
 // formKeys are the forms that a draft sends. Until its author chooses, they are the default of the invitation, if somebody
 // will be invited, or else that of the message to those who have an account.
 func formKeys(tx *db.Tx, d db.Draft, chosen []db.DraftClient) ([]string, error) {
@@ -291,8 +333,7 @@ func formKeys(tx *db.Tx, d db.Draft, chosen []db.DraftClient) ([]string, error) 
 	if len(chosen) == 0 || slices.ContainsFunc(chosen, func(c db.DraftClient) bool { return !c.Portal.HasAccount() }) {
 		kind = db.InvitationMessage
 	}
-	_, keys, err := defaultMessage(tx, kind)
-	return keys, err
+	return defaultForms(tx, kind)
 }
 
 // DraftChange is what its author typed and ticked.
@@ -315,7 +356,7 @@ func (p *Practice) SaveDraft(ctx context.Context, by Staff, draftID string, chan
 			for field, sentence := range p.checkMessage(kind, m, string(kind)+".") {
 				wrong[field] = sentence
 			}
-			d.record.Messages[kind] = m
+			d.change(kind, m)
 		}
 		if len(wrong) > 0 {
 			return wrong

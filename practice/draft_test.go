@@ -255,24 +255,33 @@ func TestPreviewIsWhatIsSent(t *testing.T) {
 		t.Fatal(err)
 	}
 	// Nothing is a default before it is sent.
-	if err := c.DB.View(ctx, func(tx *db.Tx) error { _, _, err := tx.DefaultMessage(db.InvitationMessage); return err }); !errors.Is(err, db.ErrNotFound) {
-		t.Errorf("a default before sending: %v", err)
+	if saved, _ := defaults(t, c); len(saved) != 0 {
+		t.Errorf("a default before sending: %v", saved)
 	}
 	if err := c.Practice.Send(ctx, c.Olga.Staff, id, ""); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.DB.View(ctx, func(tx *db.Tx) error {
-		m, keys, err := tx.DefaultMessage(db.InvitationMessage)
-		if m != all || len(keys) != 1 || keys[0] != "phq-9" {
-			t.Errorf("the default is %+v with %v", m, keys)
-		}
-		return err
-	}); err != nil {
-		t.Error(err)
+	if saved, keys := defaults(t, c); saved[""] != all || len(keys) != 1 || keys[0] != "phq-9" {
+		t.Errorf("the default is %+v with %v", saved, keys)
 	}
 	if l := letters(t, c, c.Ann); len(l) != 1 || l[0].Subject != "For Ann alone" {
 		t.Errorf("Ann got %+v", l)
 	}
+}
+
+// defaults are the saved messages and forms of invitations.
+func defaults(t *testing.T, c *cast.Cast) (saved map[string]db.Message, keys []string) {
+	t.Helper()
+	if err := c.DB.View(t.Context(), func(tx *db.Tx) (err error) {
+		if saved, err = tx.DefaultMessages(db.InvitationMessage); err != nil {
+			return err
+		}
+		keys, err = tx.DefaultForms(db.InvitationMessage)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return saved, keys
 }
 
 func TestMessageFaults(t *testing.T) {

@@ -2,6 +2,7 @@ package practice
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -157,10 +158,8 @@ Si no fue usted, o no lo esperaba, por favor llámenos.`, "", ""),
 }
 
 // languageOf is the one in which a client reads our words: their own, or else the first.
-func languageOf(c db.Client) Language { return languageFor(c.Language) }
-
-func languageFor(tag string) Language {
-	if t, err := language.Parse(tag); err == nil {
+func languageOf(c db.Client) Language {
+	if t, err := language.Parse(c.Language); err == nil {
 		base, _ := t.Base()
 		for _, l := range languages {
 			if l.Tag == base.String() {
@@ -171,8 +170,14 @@ func languageFor(tag string) Language {
 	return languages[0]
 }
 
-// builtIn is the message of a kind that this language has until an administrator saves another.
-func (l Language) builtIn(kind db.MessageKind) db.Message { return l.messages[kind] }
+// languageByKey is the language that default messages of a key are in.
+func languageByKey(key string) (Language, bool) {
+	i := slices.IndexFunc(languages, func(l Language) bool { return l.Key == key })
+	if i < 0 {
+		return Language{}, false
+	}
+	return languages[i], true
+}
 
 // join lists names as a sentence does.
 func (l Language) join(names []string) string {

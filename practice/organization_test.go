@@ -101,7 +101,7 @@ func TestAddressStandsBelowLetters(t *testing.T) {
 	if err := c.Practice.ChangeOrganization(t.Context(), c.Olga, fields); err != nil {
 		t.Fatal(err)
 	}
-	letter, err := c.Practice.PreviewDefault(t.Context(), c.Olga, db.InvitationMessage)
+	letter, err := c.Practice.PreviewDefault(t.Context(), c.Olga, db.InvitationMessage, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,7 +115,7 @@ func TestDefaultMessages(t *testing.T) {
 	withForms(t, c)
 	load := func() practice.DefaultMessage {
 		all, err := c.Practice.DefaultMessages(t.Context(), c.Olga)
-		if err != nil || len(all) != 2 || all[0].Kind != db.InvitationMessage || all[1].Kind != db.FormsMessage {
+		if err != nil || len(all) != 4 || all[0].Kind != db.InvitationMessage || all[2].Kind != db.FormsMessage || !all[2].Own() {
 			t.Fatalf("got %v, %v", all, err)
 		}
 		return all[0]
@@ -125,7 +125,7 @@ func TestDefaultMessages(t *testing.T) {
 		t.Error("a text that nobody changed is not the original")
 	}
 	change := func(typed db.Message, version string) error {
-		return c.Practice.ChangeDefaultMessage(t.Context(), c.Olga, db.InvitationMessage, typed, []string{"phq-9", "no such form"}, version)
+		return c.Practice.ChangeDefaultMessage(t.Context(), c.Olga, db.InvitationMessage, "", typed, []string{"phq-9", "no such form"}, version)
 	}
 	if sentence := wrongIn(t, change(db.Message{Subject: "Hello", Body: "{nick_name}"}, ""), "invitation.body"); !strings.Contains(sentence, "{nick_name}") {
 		t.Errorf("the unknown placeholder isn't named: %s", sentence)
@@ -146,11 +146,11 @@ func TestDefaultMessages(t *testing.T) {
 	if d.Messages[0].Message != own || d.Forms[0].Chosen || !d.Forms[1].Chosen {
 		t.Errorf("a new draft starts with %+v, %+v", d.Messages, d.Forms)
 	}
-	letter, err := c.Practice.PreviewDefault(t.Context(), c.Olga, db.InvitationMessage)
+	letter, err := c.Practice.PreviewDefault(t.Context(), c.Olga, db.InvitationMessage, "")
 	if err != nil || !strings.Contains(letter.Text, "Hello Alexandra") || !strings.Contains(letter.Text, "Join Client Portal") {
 		t.Errorf("the preview is %q, %v", letter.Text, err)
 	}
-	if err := c.Practice.ChangeDefaultMessage(t.Context(), c.Olga, "postcard", own, nil, ""); !errors.Is(err, practice.ErrNotFound) {
+	if err := c.Practice.ChangeDefaultMessage(t.Context(), c.Olga, "postcard", "", own, nil, ""); !errors.Is(err, practice.ErrNotFound) {
 		t.Errorf("a kind that isn't one gets %v", err)
 	}
 }

@@ -101,7 +101,7 @@ func (w *writer) writeAgain(tx *db.Tx, kind db.MessageKind, c db.Client) (mail.L
 	self := db.Oneself(c.ID)
 	message, err := tx.LastMessage(self, c.ID, kind)
 	if errors.Is(err, ErrNotFound) {
-		message, _, err = defaultMessage(tx, kind)
+		message, err = defaultFor(tx, kind, c)
 	}
 	if err != nil {
 		return mail.Letter{}, err

@@ -109,25 +109,26 @@ func (p *Practice) checkMessage(kind db.MessageKind, m db.Message, prefix string
 		return wrong
 	}
 	name, long := strings.Repeat("w", maxName), strings.Repeat("w", longestName)
-	client := db.Client{FirstName: name, LastName: name, PreferredName: name, Email: p.from()}
 	w := p.newWriter(db.Organization{Name: name, Phone: name, Email: p.from(), Address: strings.Repeat("w", maxAddress), TimeZone: time.UTC}, long, time.Time{})
-	if _, err := w.write(kind, m, client, []string{long}); errors.Is(err, mail.ErrTooLong) {
-		wrong[prefix+"body"] = "This makes too long a mail. Shorten it."
+	for _, l := range languages {
+		client := db.Client{FirstName: name, LastName: name, PreferredName: name, Email: p.from(), Language: l.Tag}
+		if _, err := w.write(kind, m, client, []string{long}); errors.Is(err, mail.ErrTooLong) {
+			wrong[prefix+"body"] = "This makes too long a mail. Shorten it."
+		}
 	}
 	return wrong
 }
 
-// message is what a recipient's letter is made from: their own message, or the draft's.
+// message is what a recipient's letter is made from: their own message, or the one that the draft's author changed for all, or
+// the default in the recipient's language.
 func (d Draft) message(r recipient) db.Message {
 	if r.Own != nil {
 		return *r.Own
 	}
-	for _, m := range d.Messages {
-		if m.Kind == r.kind {
-			return m.Message
-		}
+	if m, changed := d.record.Messages[r.kind]; changed {
+		return m
 	}
-	return db.Message{}
+	return d.defaults[r.kind][languageOf(r.Client).Key]
 }
 
 // Preview is one client's letter as it will be sent.
@@ -136,6 +137,7 @@ type Preview struct {
 	Client   db.Client
 	Kind     db.MessageKind
 	Letter   mail.Letter
+	Language Language   // of our own words in it
 	Message  db.Message // what it is made from, to be changed
 	Own      bool       // written for this client alone
 	Owners   int        // how many of the kind have a message of their own
@@ -160,7 +162,7 @@ func (p *Practice) Preview(ctx context.Context, by Staff, draftID, clientID stri
 			return ErrNotFound
 		}
 		r := d.recipients[at]
-		preview = Preview{Draft: d, Client: r.Client, Kind: r.kind, Message: d.message(r), Own: r.Own != nil, Position: at + 1}
+		preview = Preview{Draft: d, Client: r.Client, Kind: r.kind, Language: languageOf(r.Client), Message: d.message(r), Own: r.Own != nil, Position: at + 1}
 		for _, other := range d.recipients {
 			if other.kind == r.kind && other.Own != nil {
 				preview.Owners++
@@ -197,7 +199,7 @@ func (p *Practice) ChangeMessage(ctx context.Context, by Staff, draftID, clientI
 		if !forAll {
 			return tx.SetOwnMessage(d.record.ID, r.ID, &m)
 		}
-		d.record.Messages[r.kind] = m
+		d.change(r.kind, m)
 		if err := tx.SetOwnMessage(d.record.ID, r.ID, nil); err != nil {
 			return err
 		}
@@ -353,7 +355,7 @@ func saveDefaults(tx *db.Tx, by Staff, d Draft) error {
 		if m.Receivers == 0 {
 			continue
 		}
-		if err := tx.SaveDefaultMessage(m.Kind, m.Message, keys); err != nil {
+		if err := errors.Join(tx.SaveDefaultMessage(m.Kind, m.Language.Key, m.Message), tx.SaveDefaultForms(m.Kind, keys)); err != nil {
 			return err
 		}
 	}
