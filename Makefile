@@ -15,7 +15,7 @@ staticcheck = go tool -modfile=tools/go.mod staticcheck
 step = @printf '\n== %s\n' '$@: $(1)'
 
 .PHONY: help build demo check bench prove screenshots fmt clean static
-.PHONY: setup format vet lint modules test fuzz story
+.PHONY: setup format vet lint modules test fuzz spam story
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -27,7 +27,7 @@ build: ## build ./anteroom
 demo: build ## build, and serve an invented practice on http://localhost:8080
 	./anteroom demo
 
-check: setup format vet lint modules build test fuzz story ## everything that CI runs, and the set-up it needs
+check: setup format vet lint modules build test fuzz spam story ## everything that CI runs, and the set-up it needs
 	@printf '\n== check: all of it passed\n'
 
 bench: static ## measure: search over 100,000 clients, invitations, cold start, memory
@@ -58,10 +58,13 @@ clean: ## remove what the other targets made
 # The steps of check.
 
 setup:
-	$(call step,Chromium and fonts, once)
+	$(call step,Chromium with fonts and SpamAssassin; once)
 	@test -x $(BROWSER) || { as=; test "$$(id -u)" = 0 || as=sudo; \
 		$$as apt-get update && $$as env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends chromium fonts-dejavu-core; }
+	@command -v spamassassin >/dev/null || { as=; test "$$(id -u)" = 0 || as=sudo; \
+		$$as apt-get update && $$as env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends spamassassin; }
 	@$(BROWSER) --version
+	@spamassassin --version | head -1
 
 format:
 	$(call step,gofmt)
@@ -91,6 +94,12 @@ fuzz:
 			echo "$$package $$target"; go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZ) $$package; \
 		done; \
 	done
+
+spam:
+	$(call step,every kind of letter as SpamAssassin sees it)
+	@mkdir -p .cache
+	@ANTEROOM_SPAMASSASSIN=1 go test -count=1 -v -timeout 5m -run '^TestNoLetterLooksLikeSpam$$' ./practice 2>&1 | tee .cache/spam.log; \
+		! grep -qE '^(FAIL|--- FAIL|\s*--- SKIP|panic:)' .cache/spam.log && grep -q '^--- PASS: TestNoLetterLooksLikeSpam' .cache/spam.log
 
 story:
 	$(call step,the story in a real browser, with axe on every screen)
