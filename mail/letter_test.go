@@ -464,6 +464,9 @@ func FuzzCompose(f *testing.F) {
 			t.Fatal(err)
 		}
 		checkWire(t, l.Bytes)
+		for _, fault := range checkRFC(l.Bytes) {
+			t.Error(fault)
+		}
 		h, text, page := readBack(t, l.Bytes)
 		if got, _ := h.Subject(); got != l.Subject || text != l.Text || page != l.HTML {
 			t.Errorf("read back: %q %q %q, sent %q %q %q", got, text, page, l.Subject, l.Text, l.HTML)
