@@ -107,6 +107,11 @@ type talk struct {
 	minutes *minutes
 	signing bool // what we say are secrets
 	quiet   bool // what we say is a letter
+
+	// PIPELINING (RFC 2920): lines that go out together with the MAIL command before them, though go-smtp's client will only
+	// say them once it has read the answers before. When it does, they have been said.
+	together []string
+	said     bool
 }
 
 func newTalk(c net.Conn, m *minutes) *talk {
@@ -142,6 +147,16 @@ func (t *talk) ahead() bool { return len(t.line)+t.in.Buffered() > 0 }
 func (t *talk) Write(b []byte) (int, error) {
 	line := strings.TrimRight(string(b[:min(len(b), maxReplyLine)]), "\r\n")
 	switch {
+	case len(t.together) > 0 && t.said:
+		if line != t.together[0] {
+			return 0, errOver
+		}
+		t.together = t.together[1:]
+		return len(b), nil
+	case len(t.together) > 0 && strings.HasPrefix(line, "MAIL "):
+		t.said, t.reply = true, 0
+		_, err := io.WriteString(t.Conn, line+"\r\n"+strings.Join(t.together, "\r\n")+"\r\n")
+		return len(b), err
 	case t.quiet:
 	case t.signing && line == "*": // go-smtp cancels what the relay has ended
 		return 0, errOver

@@ -2,6 +2,7 @@ package mail
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
 	"io"
 	"log"
@@ -23,6 +24,7 @@ type proxy struct {
 	relay string
 	stage string // what the client says; "": the greeting; "…": in the middle of the letter
 	fault func(client *net.TCPConn, over <-chan struct{})
+	each  bool // it hides that commands may come together, so that each waits for its answer
 
 	listener net.Listener
 	over     chan struct{} // the test is
@@ -30,9 +32,9 @@ type proxy struct {
 	dots     atomic.Int32 // letters whose end the client said, faulty connection only
 }
 
-func newProxy(t *testing.T, relay, stage string, fault func(*net.TCPConn, <-chan struct{})) *proxy {
+func newProxy(t *testing.T, relay, stage string, each bool, fault func(*net.TCPConn, <-chan struct{})) *proxy {
 	t.Helper()
-	p := &proxy{relay: relay, stage: stage, fault: fault, over: make(chan struct{})}
+	p := &proxy{relay: relay, stage: stage, fault: fault, each: each, over: make(chan struct{})}
 	var err error
 	if p.listener, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
 		t.Fatal(err)
@@ -74,7 +76,11 @@ func (p *proxy) serve(client *net.TCPConn, faulty bool) {
 				return
 			}
 			if !mute.Load() {
-				client.Write(b[:n])
+				said := b[:n]
+				if p.each {
+					said = bytes.Replace(said, []byte("250-PIPELINING\r\n"), nil, 1)
+				}
+				client.Write(said)
 				continue
 			}
 			select {
@@ -172,7 +178,7 @@ func slowly(c *net.TCPConn, over <-chan struct{}) { // but faster than any singl
 }
 
 // taker is a relay that takes letters of any size, and counts them. It refuses nobody@….
-func taker(t *testing.T) (addr string, kept *atomic.Int32) {
+func taker(t testing.TB) (addr string, kept *atomic.Int32) {
 	t.Helper()
 	kept = new(atomic.Int32)
 	server := smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) { return &takerSession{kept}, nil }))
@@ -238,7 +244,8 @@ func TestEveryFaultAtEveryStage(t *testing.T) {
 		{"the letter's end", ".", answers, false, "ann", small, Uncertain},
 		{"RSET", "RSET", answers, false, "nobody", small, Rejected},
 	} {
-		for _, f := range stage.faults {
+		for i := range 2 * len(stage.faults) {
+			f, each := stage.faults[i/2], i%2 == 0
 			relay, kept := taker(t)
 			query, user := "?tls=none", ""
 			if stage.secure || stage.said == "AUTH" {
@@ -249,12 +256,12 @@ func TestEveryFaultAtEveryStage(t *testing.T) {
 				b := box(t, o)
 				relay = b.Addr()
 			}
-			p := newProxy(t, relay, stage.said, f.meet)
+			p := newProxy(t, relay, stage.said, each, f.meet)
 			r := relayTo(t, "smtp://"+user+p.listener.Addr().String()+query)
 			r.roots, r.patience = roots, hurried
 			from, to, ann := email(t, "hello@harbor.example"), email(t, stage.to+"@mail.example"), email(t, "ann@mail.example")
 			meeting.Go(func() {
-				name := fmt.Sprintf("%s, at %s", f.name, stage.name)
+				name := fmt.Sprintf("%s, at %s, one by one: %v", f.name, stage.name, each)
 				l := r.Line()
 				defer l.Close()
 				got := l.Send(t.Context(), from, to, []byte(stage.letter))

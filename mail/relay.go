@@ -300,6 +300,9 @@ func (l *Line) send(from, to string, data []byte, ending func()) (result Result,
 	if limit, ok := l.client.MaxMessageSize(); ok && limit > 0 && len(data) > limit {
 		return Result{Outcome: Rejected, Reply: fmt.Sprintf("The letter has %d KB, and the mail relay takes no more than %d KB.", (len(data)+1023)/1024, limit/1024)}, false
 	}
+	if offered, _ := l.client.Extension("PIPELINING"); offered && l.minutes.begun.IsZero() {
+		l.talk.together, l.talk.said = []string{"RCPT TO:<" + to + ">", "DATA"}, false
+	}
 	if err := l.client.Mail(from, options); err != nil {
 		answer, answered := errors.AsType[*smtp.SMTPError](err)
 		if gone := !answered || answer.Code == 421; gone && kept {
@@ -354,7 +357,7 @@ func (l *Line) refused(err error) Result {
 	case !answered:
 		l.drop()
 		return Result{Outcome: Deferred, Reply: tidy("The connection to the mail relay broke: " + reason(err))}
-	case answer.Code == 421 || answer.Code/100 < 4 || l.client.Reset() != nil:
+	case answer.Code == 421 || answer.Code/100 < 4 || l.hearOut() != nil || l.client.Reset() != nil:
 		l.drop()
 	}
 	switch {
@@ -366,6 +369,23 @@ func (l *Line) refused(err error) Result {
 		return Result{Outcome: Rejected, Reply: words(answer)}
 	}
 	return Result{Outcome: Deferred, Reply: words(answer)}
+}
+
+// hearOut takes in the answers to what was said together with the command that was refused. None of them may be a yes: to
+// drop the connection then is the one way to be sure that no empty letter arrives.
+func (l *Line) hearOut() error {
+	for len(l.talk.together) > 0 {
+		var err error
+		if command := l.talk.together[0]; command == "DATA" {
+			_, err = l.client.Data()
+		} else {
+			err = l.client.Rcpt(strings.TrimSuffix(strings.TrimPrefix(command, "RCPT TO:<"), ">"), nil)
+		}
+		if answer, answered := errors.AsType[*smtp.SMTPError](err); !answered || answer.Code/100 < 4 {
+			return errOver
+		}
+	}
+	return nil
 }
 
 // isAboutUs tells a refusal that every letter of ours would meet from one of this letter: a limit that is used up, a sender
