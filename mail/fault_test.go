@@ -214,6 +214,14 @@ func (s *takerSession) Data(r io.Reader) error {
 
 var hurried = patience{connect: 10 * time.Second, command: time.Second, write: time.Second, letter: 3 * time.Second, verdict: time.Second}
 
+// A worker that still waits for a relay must not lose its claim on the letter.
+func TestNoLetterTakesLongerThanItsLease(t *testing.T) {
+	p := usualPatience
+	if all := p.letter + p.verdict + p.command; all > lease || p.verdict < 10*time.Minute { // RFC 5321, 4.5.3.2.6
+		t.Errorf("a letter may take %v, its claim lasts %v", all, lease)
+	}
+}
+
 // Before the letter's end is said, nothing is uncertain; after it, everything but a clear answer is. Nothing waits for ever,
 // and the next letter leaves over a new connection.
 func TestEveryFaultAtEveryStage(t *testing.T) {

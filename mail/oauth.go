@@ -59,10 +59,11 @@ type tokens struct {
 
 	token   string
 	expires time.Time
+	refresh string // the newest: some providers replace it with each answer
 }
 
 func newTokens(o OAuth) *tokens {
-	return &tokens{oauth: o, turn: make(chan struct{}, 1), client: &http.Client{
+	return &tokens{oauth: o, refresh: o.RefreshToken, turn: make(chan struct{}, 1), client: &http.Client{
 		Timeout: tokenPatience,
 		// A secret goes to the address that was configured, and to no other.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -100,9 +101,9 @@ func (t *tokens) spoiled(token string) {
 // fetch asks the token endpoint once.
 func (t *tokens) fetch(ctx context.Context) (token string, life time.Duration, err error) {
 	form := url.Values{"client_id": {t.oauth.ClientID}, "grant_type": {"client_credentials"}}
-	if t.oauth.RefreshToken != "" {
+	if t.refresh != "" {
 		form.Set("grant_type", "refresh_token")
-		form.Set("refresh_token", t.oauth.RefreshToken)
+		form.Set("refresh_token", t.refresh)
 	}
 	if t.oauth.ClientSecret != "" {
 		form.Set("client_secret", t.oauth.ClientSecret)
@@ -126,13 +127,17 @@ func (t *tokens) fetch(ctx context.Context) (token string, life time.Duration, e
 		return "", 0, noToken(err)
 	}
 	var answer struct {
-		AccessToken string      `json:"access_token"`
-		ExpiresIn   json.Number `json:"expires_in"` // some write it as a string
-		Error       string      `json:"error"`
+		AccessToken  string      `json:"access_token"`
+		ExpiresIn    json.Number `json:"expires_in"` // some write it as a string
+		RefreshToken string      `json:"refresh_token"`
+		Error        string      `json:"error"`
 	}
 	unreadable := json.Unmarshal(body, &answer)
 	switch {
 	case response.StatusCode/100 == 2 && unreadable == nil && isToken(answer.AccessToken):
+		if t.refresh != "" && answer.RefreshToken != "" {
+			t.refresh = answer.RefreshToken
+		}
 		return answer.AccessToken, lifeOf(answer.ExpiresIn), nil
 	case response.StatusCode/100 == 5, response.StatusCode == http.StatusTooManyRequests, answer.Error == "temporarily_unavailable", answer.Error == "server_error":
 		return "", 0, noToken(fmt.Errorf("the answer was %d", response.StatusCode))

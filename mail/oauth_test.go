@@ -172,6 +172,24 @@ func TestTokenRequest(t *testing.T) {
 	}
 }
 
+func TestNewerRefreshTokenIsUsedNext(t *testing.T) {
+	s := newTokenServer(t)
+	var used []string
+	s.answer = func(w http.ResponseWriter, form url.Values) {
+		used = append(used, form.Get("refresh_token"))
+		fmt.Fprintf(w, `{"access_token":"abc","refresh_token":"r%d"}`, len(used))
+	}
+	tokens := newTokens(OAuth{TokenURL: s.URL, ClientID: "x", RefreshToken: "r0"})
+	for range 3 {
+		if _, _, err := tokens.fetch(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := strings.Join(used, " "); got != "r0 r1 r2" {
+		t.Errorf("used %s", got)
+	}
+}
+
 func TestTokensLive(t *testing.T) {
 	for seconds, want := range map[string]time.Duration{"3600": 59 * time.Minute, "90": 45 * time.Second, "": tokenLife, "0": tokenLife, "-5": tokenLife, "99999999999": 24*time.Hour - time.Minute} {
 		if got := lifeOf(json.Number(seconds)); got != want {

@@ -79,7 +79,7 @@ func (p *Practice) whichMail(tx *db.Tx) (*activeMail, error) {
 		if at := slices.IndexFunc(mail.Providers, func(p mail.Provider) bool { return p.Host == h.Relay.Settings().Host }); at >= 0 && provider.Name == "" {
 			provider = mail.Providers[at]
 		}
-		return &activeMail{h.Relay, h.From, provider}, nil
+		return &activeMail{p.introduced(h.Relay), h.From, provider}, nil
 	}
 	s, err := tx.RelaySettings()
 	if errors.Is(err, db.ErrNotFound) {
@@ -109,13 +109,19 @@ func (p *Practice) activate(s db.RelaySettings) (*activeMail, Invalid) {
 	} else if err != nil {
 		wrong["host"] = err.Error()
 	}
-	if public := p.config.Public.Hostname(); !isLoopback(public) {
-		relay.Hello = public
-	} else if !isLoopback(s.Host) && wrong["host"] == "" {
+	if relay = p.introduced(relay); relay.Hello == "" && !isLoopback(s.Host) && wrong["host"] == "" {
 		wrong["host"] = "Mails would hold links to this machine, which nobody else can open. First whoever hosts this gives its public https address, in ANTEROOM_URL."
 	}
 	provider, _ := mail.ProviderNamed(s.Provider)
 	return &activeMail{relay, s.From, provider}, wrong
+}
+
+// introduced is a relay to which we give our public name, where we have one: some refuse whoever says localhost.
+func (p *Practice) introduced(relay mail.Relay) mail.Relay {
+	if public := p.config.Public.Hostname(); !isLoopback(public) {
+		relay.Hello = public
+	}
+	return relay
 }
 
 func isLoopback(host string) bool {

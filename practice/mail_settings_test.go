@@ -260,6 +260,38 @@ func TestHostsMailComesFirst(t *testing.T) {
 	}
 }
 
+// Some mail servers refuse whoever says to be localhost.
+func TestMailServerHearsOurPublicName(t *testing.T) {
+	heard := make(chan string, 1)
+	box, fields := relayBox(t, mailbox.Options{Script: mailbox.Script{Hello: func(c mailbox.Conn) error {
+		heard <- c.Helo()
+		return nil
+	}}})
+	relay, err := mail.ParseRelay("smtp://portal:" + canary + "@" + box.Addr() + "?tls=none")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, hosted := range map[string]*practice.HostedMail{"the host's": {Relay: relay}, "an administrator's": nil} {
+		c := cast.New(t)
+		p, _ := withOutbox(t, c, func(config *practice.Config) {
+			if config.Hosted = hosted; hosted != nil {
+				hosted.From = config.From
+			}
+		})
+		if hosted == nil {
+			if _, err := p.ChangeMail(t.Context(), c.Olga, fields); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := p.SendTestLetter(t.Context(), c.Olga); err != nil {
+			t.Fatal(err)
+		}
+		if got := <-heard; got != "portal.willow.example" {
+			t.Errorf("%s relay heard %q", name, got)
+		}
+	}
+}
+
 func composer(t *testing.T) *mail.Composer {
 	t.Helper()
 	made, err := mail.NewComposer(views.Files)

@@ -2,14 +2,11 @@ package practice_test
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"image"
 	"image/png"
-	"log/slog"
 	"mime"
 	netmail "net/mail"
-	"net/url"
 	"os"
 	program "os/exec"
 	"regexp"
@@ -21,7 +18,6 @@ import (
 	"anteroom/mail/mailbox"
 	"anteroom/practice"
 	"anteroom/practice/cast"
-	"anteroom/views"
 )
 
 // everyLetter has the practice write each kind of letter in a language, and returns them as they arrived.
@@ -40,16 +36,9 @@ func everyLetter(t *testing.T, language string, logo []byte) (arrived []mailbox.
 	must(err)
 	from, err := db.ParseEmail("portal@willow.example")
 	must(err)
-	composer, err := mail.NewComposer(views.Files)
-	must(err)
 	c := cast.New(t)
 	withForms(t, c)
-	worker := mail.NewWorker(c.DB, 1, slog.New(slog.DiscardHandler))
-	p := practice.New(c.DB, practice.Config{
-		Public: &url.URL{Scheme: "https", Host: "portal.willow.example"}, Composer: composer, From: from, Outbox: worker,
-		Hosted: &practice.HostedMail{Relay: relay, From: from},
-	})
-	must(p.StartMail(t.Context()))
+	p, _ := withOutbox(t, c, func(config *practice.Config) { config.Hosted = &practice.HostedMail{Relay: relay, From: from} })
 	if logo != nil {
 		must(p.ChangeLogo(t.Context(), c.Olga, logo))
 	}
@@ -72,13 +61,8 @@ func everyLetter(t *testing.T, language string, logo []byte) (arrived []mailbox.
 	must(err)
 	must(p.SendTestLetter(t.Context(), c.Olga))
 
-	ctx, stop := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- worker.Run(ctx) }()
 	arrived, err = box.Wait(t.Context(), len(letterKinds))
-	stop()
 	must(err)
-	must(<-ended)
 	return arrived
 }
 
