@@ -34,9 +34,17 @@ func (s Shell) clientRow(r practice.ClientRow) clientRow {
 		row.Forms = fmt.Sprintf("%d of %d", r.Progress.Completed, r.Progress.Sent)
 	}
 	if r.State == db.PortalCouldntSend {
-		row.Reason = r.Portal.Reply
+		row.Reason = practice.PortalTrouble(r.Portal, s.zone).Why
 	}
 	return row
+}
+
+// sendingWords is the state of a sending as staff read it.
+func (s Shell) sendingWords(x db.Sending, state db.SendingState) string {
+	if state == db.SendingInvited || state == db.SendingOpened {
+		return string(state) + ", expires " + s.Day(x.ExpiresAt)
+	}
+	return string(state)
 }
 
 // stateWords is a client's portal state as staff read it.
@@ -175,6 +183,33 @@ type clientDetails struct {
 	Words       string
 	Invited     bool
 	Openings    bool
+
+	Latest         *shownSending
+	Older          []shownSending
+	AddressTrouble string // what is known of the address on file
+}
+
+// shownSending is what happened to one sending, in words.
+type shownSending struct {
+	Shell
+	practice.SendingHistory
+	Heading string
+	Slug    string
+	Words   string
+	Forms   string // how many are completed; empty: none were asked for
+}
+
+func (s Shell) shownSending(h practice.SendingHistory) shownSending {
+	shown := shownSending{Shell: s, SendingHistory: h, Heading: letterWords[h.Kind], Slug: slug(string(h.State)), Words: s.sendingWords(h.Sending, h.State)}
+	if h.Sending.Forms > 0 {
+		shown.Forms = fmt.Sprintf("Forms: %d of %d completed", h.FormsDone, h.Sending.Forms)
+	}
+	return shown
+}
+
+// Next tells that something can be done about what was sent.
+func (d clientDetails) Next() bool {
+	return d.Resending.Kind != "" || d.MayEdit && d.Trouble.Why != "" || d.MayInvite && d.NoInvite == ""
 }
 
 // Verb is what sending something to the client is called: who has an account is not invited again.
@@ -185,15 +220,64 @@ func (d clientDetails) Verb() string {
 	return inviteVerb
 }
 
-func (s *Site) openClient(c *fiber.Ctx, by practice.Staff) error {
+func (s *Site) openClient(c *fiber.Ctx, by practice.Staff) error { return s.showClient(c, by, "") }
+
+// showClient shows a client's page, and why what was asked for there couldn't be done.
+func (s *Site) showClient(c *fiber.Ctx, by practice.Staff, problem string) error {
 	openings := c.Query("history") == "all"
 	details, err := s.Practice.OpenClient(c.UserContext(), by, c.Params("id"), openings)
 	if err != nil {
 		return err
 	}
 	shell := s.shell(c, details.ListName(), "clients")
-	return s.show(c, "clients/details", clientDetails{Shell: shell, ClientDetails: details, LetterWords: letterWords, Slug: slug(string(details.State)),
-		Words: shell.stateWords(details.Client, details.State), Invited: details.Invited(s.Practice.Now()), Openings: openings})
+	shell.Problem = problem
+	page := clientDetails{Shell: shell, ClientDetails: details, LetterWords: letterWords, Slug: slug(string(details.State)),
+		Words: shell.stateWords(details.Client, details.State), Invited: details.Invited(s.Practice.Now()), Openings: openings,
+		AddressTrouble: practice.AddressTrouble(details.Portal, shell.zone).Why}
+	for i, h := range details.Sendings {
+		shown := shell.shownSending(h)
+		if i == 0 {
+			page.Latest = &shown
+		} else {
+			page.Older = append(page.Older, shown)
+		}
+	}
+	return s.show(c, "clients/details", page)
+}
+
+// resend sends a client again what was sent to them last.
+func (s *Site) resend(c *fiber.Ctx, by practice.Staff) error {
+	id := c.Params("id")
+	err := s.Practice.Resend(c.UserContext(), by, id)
+	if errors.Is(err, db.ErrClosed) {
+		return s.overAlready(c, id)
+	}
+	wrong, err := invalid(err)
+	if err != nil {
+		return err
+	}
+	if wrong != nil {
+		return s.showClient(c.Status(fiber.StatusUnprocessableEntity), by, wrong["resend"])
+	}
+	s.notify(c, "sent again")
+	return s.seeOther(c, "/clients/"+id+"#sendings")
+}
+
+// markAddress notes that mail to a client's address comes back, or that it arrives again.
+func (s *Site) markAddress(c *fiber.Ctx, by practice.Staff) error {
+	id, mark, notice := c.Params("id"), s.Practice.MarkBounced, "address bounced"
+	if c.FormValue("do") == "lift" {
+		mark, notice = s.Practice.LiftAddressMarks, "address reached"
+	}
+	err := mark(c.UserContext(), by, id, c.FormValue("address"))
+	if errors.Is(err, db.ErrClosed) {
+		return s.overAlready(c, id)
+	}
+	if err != nil {
+		return err
+	}
+	s.notify(c, notice)
+	return s.seeOther(c, "/clients/"+id)
 }
 
 // confirmPage asks before something is done that can't be undone.

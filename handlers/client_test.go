@@ -261,12 +261,12 @@ func TestRevokeInvitation(t *testing.T) {
 	s := newSite(t)
 	invite(t, s, s.Ann, "a")
 	olga, tom, path := s.as("Olga"), s.as("Tom"), "/clients/"+s.Ann.PublicID
-	olga.get(path).want(200, "Invitation queued", "Revoke the invitation", "Invitation to ann@mail.example Queued")
+	olga.get(path).want(200, "Invitation queued", "Revoke the invitation", "Sent by Olga Olson to ann@mail.example", "Waits in the queue")
 	s.as("Tess").post(path + "/invitation").want(404)
 	s.as("Finn").get(path + "/invitation").want(403)
 	s.as("Finn").post(path + "/invitation").want(403)
 	tom.get(path+"/invitation").want(200, "Revoke the invitation of Ann Abbott?", "won't leave")
-	tom.follow(tom.post(path+"/invitation")).want(200, "Not invited", "Cancelled", ": the invitation was revoked", "Tom Tran revoked the invitation")
+	tom.follow(tom.post(path+"/invitation")).want(200, "Not invited", "Cancelled before it left: the invitation was revoked", "Tom Tran revoked the invitation")
 	tom.follow(tom.post(path+"/invitation")).want(200, "over already")
 }
 

@@ -3,6 +3,7 @@ package practice
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"anteroom/db"
@@ -25,7 +26,10 @@ type ClientDetails struct {
 	Assignable   []db.StaffMember // whom an administrator may give the client to
 	Forms        []SentForm
 	NewAddress   db.AddressChange // waits to be confirmed; zero: none does
-	Letters      []db.Letter
+	Sendings     []SendingHistory // invitations and words of forms, newest first
+	Letters      []db.Letter      // the others
+	Trouble      Trouble          // why mail doesn't reach them
+	Resending    Resending        // only for those who may invite
 	History      []HistoryEntry
 
 	MayEdit   bool
@@ -95,7 +99,7 @@ func (p *Practice) OpenClient(ctx context.Context, by Staff, publicID string, op
 		if err := d.forms(tx, by); err != nil {
 			return err
 		}
-		if d.Letters, err = tx.ClientLetters(by.reach(), d.ID); err != nil {
+		if err := d.sendings(tx, by); err != nil {
 			return err
 		}
 		return d.history(tx, by, openings)
@@ -170,6 +174,46 @@ func (d *ClientDetails) forms(tx *db.Tx, by Staff) error {
 	}
 	return nil
 }
+
+func (d *ClientDetails) sendings(tx *db.Tx, by Staff) error {
+	o, err := tx.Organization()
+	if err != nil {
+		return err
+	}
+	d.Trouble = PortalTrouble(d.Portal, o.TimeZone)
+	if d.MayInvite {
+		if d.Resending, err = resendable(tx, o, d.Client); err != nil {
+			return err
+		}
+	}
+	letters, err := tx.ClientLetters(by.reach(), d.ID)
+	if err != nil {
+		return err
+	}
+	sendings, err := tx.Sendings(by.reach(), d.ID)
+	if err != nil {
+		return err
+	}
+	names, err := tx.StaffNames()
+	if err != nil {
+		return err
+	}
+	next := letters // those that came after the sending and before the one after it
+	for _, s := range sendings {
+		at := slices.IndexFunc(next, func(l db.Letter) bool { return l.ID == s.ID })
+		d.Sendings = append(d.Sendings, sendingHistory(newSendingRow(s, d.Client, names[s.SentBy], o.TimeZone, tx.Now()), next[:at]))
+		next = next[at+1:]
+	}
+	for _, l := range letters {
+		if l.Kind != db.LetterInvitation && l.Kind != db.LetterForms && !l.Kind.Reminder() {
+			d.Letters = append(d.Letters, l)
+		}
+	}
+	return nil
+}
+
+// MayMark tells that the staff member may note whether mail to the address comes back.
+func (d ClientDetails) MayMark() bool { return (d.MayEdit || d.MayInvite) && !d.Email.IsZero() }
 
 func (d *ClientDetails) history(tx *db.Tx, by Staff, openings bool) error {
 	entries, err := tx.ClientHistory(by.reach(), d.ID, openings, historyLength)

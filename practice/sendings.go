@@ -55,9 +55,18 @@ func dayIn(zone *time.Location, day string, later int) time.Time {
 // SendingRow is a sending as the list shows it.
 type SendingRow struct {
 	db.Sending
-	State  db.SendingState
-	Client db.Client
-	SentBy string // empty: the client asked for it
+	State   db.SendingState
+	Client  db.Client
+	SentBy  string // empty: the client asked for it
+	Trouble Trouble
+}
+
+func newSendingRow(s db.Sending, c db.Client, sentBy string, zone *time.Location, now time.Time) SendingRow {
+	row := SendingRow{Sending: s, State: s.State(now), Client: c, SentBy: sentBy}
+	if row.State == db.SendingCouldntSend {
+		row.Trouble = sendingTrouble(s, c, zone)
+	}
+	return row
 }
 
 // SendingPage is one page of the list of sendings, and what there is beside the state that it asks for.
@@ -113,9 +122,13 @@ func sendingRows(tx *db.Tx, by Administrator, sendings []db.Sending) ([]SendingR
 	if err != nil {
 		return nil, err
 	}
+	o, err := tx.Organization()
+	if err != nil {
+		return nil, err
+	}
 	rows := make([]SendingRow, len(sendings))
 	for i, s := range sendings {
-		rows[i] = SendingRow{s, s.State(tx.Now()), byID[s.ClientID], names[s.SentBy]}
+		rows[i] = newSendingRow(s, byID[s.ClientID], names[s.SentBy], o.TimeZone, tx.Now())
 	}
 	return rows, nil
 }
