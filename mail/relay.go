@@ -295,6 +295,10 @@ func (l *Line) send(from, to string, data []byte, ending func()) (result Result,
 	l.used = true
 	options := &smtp.MailOptions{Size: int64(len(data)), UTF8: !isASCII(from + to)}
 	if offered, _ := l.client.Extension("SMTPUTF8"); options.UTF8 && !offered {
+		if l.client.Noop() != nil { // after RSET go-smtp asks anew what is offered: it isn't there any more
+			l.drop()
+			return Result{Outcome: Deferred, Reply: "The connection to the mail relay broke."}, kept
+		}
 		return Result{Outcome: Rejected, Reply: "The mail relay takes only addresses in plain letters (a to z)."}, false
 	}
 	if limit, ok := l.client.MaxMessageSize(); ok && limit > 0 && len(data) > limit {
@@ -374,6 +378,9 @@ func (l *Line) refused(err error) Result {
 // hearOut takes in the answers to what was said together with the command that was refused. None of them may be a yes: to
 // drop the connection then is the one way to be sure that no empty letter arrives.
 func (l *Line) hearOut() error {
+	if !l.talk.said {
+		l.talk.together = nil
+	}
 	for len(l.talk.together) > 0 {
 		var err error
 		if command := l.talk.together[0]; command == "DATA" {

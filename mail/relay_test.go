@@ -462,6 +462,30 @@ func TestAddressesBeyondASCII(t *testing.T) {
 	}
 }
 
+func TestConnectionThatBreaksAtResetFailsNoLetter(t *testing.T) {
+	var hellos atomic.Int32
+	r := relayTo(t, "smtp://"+talker(t, func(c net.Conn, line string) string {
+		switch {
+		case strings.HasPrefix(line, "EHLO"):
+			if hellos.Add(1) == 2 {
+				c.Close()
+				return ""
+			}
+			return "250-ok\r\n250 SMTPUTF8"
+		case strings.HasPrefix(line, "RCPT TO:<ann@"):
+			return "550 5.1.1 no"
+		}
+		return byTheBook(line)
+	})+"?tls=none")
+	l := lineTo(t, r)
+	if got := sendSmall(t, l); got.Outcome != Rejected {
+		t.Fatalf("%+v", got)
+	}
+	if got := l.Send(t.Context(), email(t, "hello@harbor.example"), email(t, "josé@mail.example"), []byte(small)); got.Outcome != Accepted {
+		t.Errorf("%+v", got)
+	}
+}
+
 func TestLetterLargerThanTheRelayTakes(t *testing.T) {
 	var heard []string
 	l := lineTo(t, relayTo(t, "smtp://"+talker(t, func(_ net.Conn, line string) string {
