@@ -7,6 +7,7 @@ import (
 	"io"
 	"log"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -292,4 +293,69 @@ func TestEveryFaultAtEveryStage(t *testing.T) {
 		}
 	}
 	meeting.Wait()
+}
+
+// Whatever a relay says: nothing hangs or panics, a letter is accepted only by a yes to its end, and uncertain only once that
+// was said.
+func FuzzRelaySays(f *testing.F) {
+	for _, s := range []string{
+		"220 hi\x00250-x\r\n250 PIPELINING\x00250 ok\x00250 ok\x00354 go\x00250 kept",
+		"220 hi\x00250-x\r\n250 SIZE 5\x00250 ok", "220 hi\x00250 x\x00250 ok\x00550 5.1.1 no\x00250 reset", "220 hi\x00250 x\x00250 ok\x00250 ok\x00354 go\x00354 go",
+		"220 hi\x00250 x\x00250 ok\x00250 ok\x00354 go\r\n250 ok", "220 hi\x00250-x\r\n250 PIPELINING\x00451 no\x00250 ok\x00354 go", "220-\r\n220\x002", "554 no", "\xff\x16\x03",
+		"220 hi\x00250 x\x00250 ok\x00250 ok\x00354 go\x00250-kept\r\n250", "220 hi\x00500 what\x00250 x\x00250 ok\x00250 ok\x00354 go\x00251 kept",
+	} {
+		f.Add([]byte(s))
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Cleanup(func() { listener.Close() })
+	r := relayTo(f, "smtp://"+listener.Addr().String()+"?tls=none")
+	from, to := email(f, "hello@harbor.example"), email(f, "ann@mail.example")
+	f.Fuzz(func(t *testing.T, says []byte) {
+		replies := bytes.Split(says, []byte{0})
+		var verdict []byte // to the letter's end; nil: it was never said
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			c, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			defer c.Close()
+			lines := bufio.NewScanner(c)
+			for at, letter := 0, false; at < len(replies); at++ {
+				c.Write(slices.Concat(replies[at], []byte("\r\n")))
+				c.SetReadDeadline(time.Now().Add(20 * time.Millisecond)) // it may wait for the rest of a reply: then this was all
+				for lines.Scan() {
+					switch verb, _, _ := strings.Cut(lines.Text(), " "); verb {
+					case ".":
+						letter = false
+						if verdict = []byte{}; at+1 < len(replies) {
+							verdict = replies[at+1]
+						}
+					case "EHLO", "HELO", "MAIL", "RCPT", "DATA", "RSET", "NOOP", "QUIT":
+						if letter {
+							continue
+						}
+						letter = verb == "DATA" && at+1 < len(replies) && bytes.HasPrefix(replies[at+1], []byte("354"))
+					default:
+						continue
+					}
+					break
+				}
+			}
+		}()
+		l := r.Line()
+		got := l.Send(t.Context(), from, to, []byte(small))
+		l.drop()
+		<-done
+		switch {
+		case got.Outcome == Accepted && !bytes.HasPrefix(verdict, []byte("2")), got.Outcome == Uncertain && verdict == nil, (got.Outcome == NotSent) != (got.Trouble != nil):
+			t.Errorf("%+v %+v; the letter's end was answered by %q", got, got.Trouble, verdict)
+		case got.Outcome == Rejected && verdict != nil && !bytes.HasPrefix(verdict, []byte("5")):
+			t.Errorf("rejected by %q", verdict)
+		}
+	})
 }
