@@ -428,6 +428,9 @@ func (l *Line) unreachable(err error) error {
 	if _, nonsense := errors.AsType[textproto.ProtocolError](err); nonsense {
 		return &Trouble{Alarm: true, Reason: "What answers at " + l.relay.address() + " isn't a mail server, or expects encryption from the start. Check the name, the port and the encryption."}
 	}
+	if silent := err == errSilent || isTimeout(err); silent && l.relay.settings.Security == StartTLS && l.relay.settings.Port == 465 {
+		err = errors.New("it does not answer; at port 465 most expect TLS from the start")
+	}
 	answer, answered := errors.AsType[*smtp.SMTPError](err)
 	return &Trouble{Alarm: answered && answer.Code/100 == 5, Reason: tidy("The mail relay can't be reached: " + l.minutes.tell(reason(err)))}
 }

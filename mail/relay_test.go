@@ -526,6 +526,10 @@ func TestReasonsInPlainWords(t *testing.T) {
 			t.Errorf("%s: %+v", c.url, got.Trouble)
 		}
 	}
+	r := relayTo(t, "smtp://mail.example.com:465")
+	if got := r.Line().unreachable(errSilent).Error(); !strings.HasSuffix(got, "at port 465 most expect TLS from the start") {
+		t.Error(got)
+	}
 }
 
 func TestRefusalsOfManyLettersKeepTheConnection(t *testing.T) {
