@@ -49,7 +49,7 @@ type Sending struct {
 	UsedAt     time.Time
 	EndedAt    time.Time
 	Replaced   bool // a newer sending took its place
-	Troubled   bool // mail to its address, which is still on file, doesn't reach the client
+	Troubled   bool // it is the latest of its kind, and mail to its address, which is still on file, doesn't reach the client
 	Forms      int  // that were open for the client once it was sent, but for those that were revoked since
 	FormsDone  int
 	FinishedAt time.Time // the last of them was completed
@@ -67,11 +67,13 @@ func (s Sending) State(now time.Time) SendingState {
 		return SendingJoined
 	case s.Replaced:
 		return SendingReplaced
+	case s.Troubled:
+		return SendingCouldntSend
 	case s.Letter == LetterCancelled:
 		return SendingCancelled
 	case !s.EndedAt.IsZero(), s.Kind == LetterForms && s.Forms == 0:
 		return SendingRevoked
-	case s.Letter == LetterFailed, s.Letter == LetterNeedsAttention, s.Troubled:
+	case s.Letter == LetterFailed, s.Letter == LetterNeedsAttention:
 		return SendingCouldntSend
 	case s.Kind == LetterInvitation && !now.Before(s.ExpiresAt):
 		return SendingExpired
@@ -91,8 +93,9 @@ const (
 		WHERE l.kind IN ('invitation', 'forms') AND l.client_id IS NOT NULL AND `
 	sendingReplaced = `CASE l.kind WHEN 'forms' THEN EXISTS (SELECT 1 FROM letters n WHERE n.client_id = l.client_id AND n.id > l.id AND n.kind = 'forms')
 		ELSE k.ended_at IS NOT NULL AND EXISTS (SELECT 1 FROM invitations n WHERE n.client_id = l.client_id AND n.id > i.id AND n.sent_at = k.ended_at) END`
-	sendingTroubled = `EXISTS (SELECT 1 FROM email_addresses e WHERE e.canonical = l.canonical AND e.client_id = l.client_id AND e.pending = 0
-		AND (e.bounced_at IS NOT NULL OR e.unwanted_at IS NOT NULL))`
+	sendingTroubled = `(EXISTS (SELECT 1 FROM email_addresses e WHERE e.canonical = l.canonical AND e.client_id = l.client_id AND e.pending = 0
+		AND (e.bounced_at IS NOT NULL OR e.unwanted_at IS NOT NULL))
+		AND NOT EXISTS (SELECT 1 FROM letters n WHERE n.client_id = l.client_id AND n.id > l.id AND n.kind = l.kind))`
 	sendingForms = ` FROM form_requests r WHERE r.client_id = l.client_id AND r.revoked_at IS NULL AND r.sent_at <= l.created_at
 		AND (r.completed_at IS NULL OR r.completed_at > l.created_at)`
 	sendingReminders = ` FROM letters m WHERE m.client_id = l.client_id AND m.id > l.id AND m.kind IN ('invitation reminder', 'forms reminder') AND m.state <> 'cancelled'

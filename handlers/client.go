@@ -33,7 +33,7 @@ func (s Shell) clientRow(r practice.ClientRow) clientRow {
 	if r.Progress.Sent > 0 {
 		row.Forms = fmt.Sprintf("%d of %d", r.Progress.Completed, r.Progress.Sent)
 	}
-	if r.State == db.PortalCouldntSend {
+	if r.State == db.PortalCouldntSend || r.Portal.Troubled() {
 		row.Reason = practice.PortalTrouble(r.Portal, s.zone).Why
 	}
 	return row

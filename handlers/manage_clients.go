@@ -42,7 +42,8 @@ func (s Shell) manageRow(r practice.ClientRow, selected bool) manageRow {
 	case !r.Portal.OffAt.IsZero():
 		row.Mend = "Turn it on to send anything."
 	case !r.Portal.UnwantedAt.IsZero() && r.NoEmailAt.IsZero():
-		row.Why, row.Mend = "Whoever reads this address said that our mail isn't meant for them, on "+s.Day(r.Portal.UnwantedAt)+".", "See the client's page."
+		row.Why, row.Mend = row.Client.Reason, "See the client's page."
+		row.Client.Reason = ""
 	case !r.NoEmailAt.IsZero():
 		row.Why, row.Mend, row.MendPath = "May not be emailed, since "+s.Day(r.NoEmailAt)+".", "Ask the client, and change it.", "/edit#may_email"
 	}

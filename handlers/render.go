@@ -15,16 +15,17 @@ import (
 
 // Shell is what the frame round every page needs; each page's data embeds it.
 type Shell struct {
-	Title    string
-	Practice string
-	Logo     string // its address; empty: there is none
-	Nav      string // the part of the primary navigation that this page belongs to
-	Side     string // the same of Organization's side menu; empty: no side menu
-	Actor    *ShellActor
-	Notice   string // what the last write did
-	Problem  string
-	Demo     bool
-	MailHeld string
+	Title     string
+	Practice  string
+	Logo      string // its address; empty: there is none
+	Nav       string // the part of the primary navigation that this page belongs to
+	Side      string // the same of Organization's side menu; empty: no side menu
+	Actor     *ShellActor
+	Notice    string // what the last write did
+	Problem   string
+	Demo      bool
+	MailHeld  string
+	Attention int // sendings that couldn't be sent, for Organization's side menu
 
 	zone *time.Location
 }
@@ -61,6 +62,12 @@ func (s *Site) shell(c *fiber.Ctx, title, nav string) Shell {
 func (s *Site) organization(c *fiber.Ctx, title, side string) Shell {
 	shell := s.shell(c, title, "organization")
 	shell.Side = side
+	if by, ok := actor(c).Administrator(); ok && !partly(c) {
+		var err error
+		if shell.Attention, err = s.Practice.SendingsInTrouble(c.UserContext(), by); err != nil {
+			s.Log.Error("sendings not counted", "reference", c.Locals(referenceKey), "error", err.Error())
+		}
+	}
 	return shell
 }
 
@@ -249,6 +256,7 @@ var notices = map[string]string{
 	"whole portal on":              "The client portal is turned on. Letters that waited are leaving now.",
 	"portal off":                   "Portal access is turned off.",
 	"portal on":                    "Portal access is turned on.",
+	"sent again to many":           "Sent again to %s. Left out: %s who were sent something in the last five minutes, %s who can't be reached, %s to whom there is nothing to send again.",
 	"sent again":                   "It is on its way again. A link that was mailed before no longer works.",
 	"address bounced":              "Noted: mail to this address bounced. Whoever sends to it next is told.",
 	"address reached":              "Noted: mail reaches this address again.",

@@ -114,6 +114,8 @@ func (s *Site) routes() []route {
 		{"POST", "/organization/client-portal/settings", s.administrator(s.savePortalSettings)},
 		{"GET", "/organization/client-portal/access", s.administrator(s.portalSwitch)},
 		{"POST", "/organization/client-portal/access", s.administrator(s.turnWholePortal)},
+		{"GET", invitationsPath, s.administrator(s.sendings)},
+		{"POST", invitationsPath, s.administrator(s.chosenSendings)},
 		{"GET", messagesPath, s.administrator(s.defaultMessages)},
 		{"GET", messagesPath + "/:kind", s.administrator(s.defaultMessage)},
 		{"POST", messagesPath + "/:kind", s.administrator(s.saveDefaultMessage)},

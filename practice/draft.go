@@ -62,6 +62,29 @@ type LeftOut struct {
 	Why    string
 }
 
+// Warned is a client who gets a letter all the same, and what its author should know before.
+type Warned struct {
+	Client db.Client
+	Why    string
+}
+
+// Warned are the recipients to whose address mail bounced.
+func (d Draft) Warned() (all []Warned) {
+	for _, r := range d.recipients {
+		if why := d.warning(r.Client); why != "" {
+			all = append(all, Warned{r.Client, why})
+		}
+	}
+	return all
+}
+
+func (d Draft) warning(c db.Client) string {
+	if c.Portal.BouncedAt.IsZero() {
+		return ""
+	}
+	return strings.TrimSuffix(AddressTrouble(c.Portal, d.practice.TimeZone).Why, ".") + ": check it first."
+}
+
 // Receivers is how many will get a letter.
 func (d Draft) Receivers() int { return len(d.recipients) }
 

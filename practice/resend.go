@@ -21,6 +21,9 @@ type Resending struct {
 func resendable(tx *db.Tx, o db.Organization, c db.Client) (r Resending, err error) {
 	switch c.Portal.State(tx.Now()) {
 	case db.PortalQueued, db.PortalInvited, db.PortalCouldntSend, db.PortalExpired:
+		if !c.Portal.EndedAt.IsZero() {
+			return r, nil // it was taken back: whoever wants to invite again does so anew
+		}
 		r.Kind = db.InvitationMessage
 	case db.PortalActive:
 		progress, err := tx.FormProgressOf(db.Oneself(c.ID), db.Reach{}, []int64{c.ID})
@@ -130,6 +133,16 @@ func (chosen ResendChosen) clients(tx *db.Tx, reach db.Reach) ([]int64, error) {
 	}
 	f.State, f.Troubled = db.SendingExpired, false
 	return tx.SendingClients(reach, f)
+}
+
+// CountResend tells to how many clients a button would send again; administrators may ask.
+func (p *Practice) CountResend(ctx context.Context, by Administrator, chosen ResendChosen) (n int, err error) {
+	err = p.db.View(ctx, func(tx *db.Tx) error {
+		ids, err := chosen.clients(tx, by.invites())
+		n = len(ids)
+		return err
+	})
+	return n, err
 }
 
 // Resent is what became of sending again to many, in clients.

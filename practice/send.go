@@ -146,6 +146,9 @@ type Preview struct {
 	Next     string
 }
 
+// Warning is what is known to be wrong with the address that the letter goes to; empty: nothing.
+func (p Preview) Warning() string { return p.Draft.warning(p.Client) }
+
 // Preview composes a chosen client's letter, the first one's when clientID is empty. It returns ErrNotFound as Draft does,
 // and for a client who will get no letter.
 func (p *Practice) Preview(ctx context.Context, by Staff, draftID, clientID string) (preview Preview, err error) {

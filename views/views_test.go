@@ -14,6 +14,7 @@ import (
 type page struct {
 	Title, Practice, Logo, Nav, Side, Notice, Problem, MailHeld string
 	Demo                                                        bool
+	Attention                                                   int
 	Actor                                                       *actor
 }
 

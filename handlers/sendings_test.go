@@ -1,0 +1,217 @@
+package handlers
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"anteroom/db"
+
+	"github.com/PuerkitoBio/goquery"
+)
+
+// facetsOf are the states that the list of sendings offers, with their numbers.
+func facetsOf(a answer) string {
+	return strings.Join(a.doc.Find(".facets a").Map(func(_ int, f *goquery.Selection) string { return strings.Join(strings.Fields(f.Text()), " ") }), ", ")
+}
+
+func TestInvitations(t *testing.T) {
+	s := newSite(t)
+	s.library()
+	olga := s.as("Olga")
+	olga.get(invitationsPath).want(200, "0 sendings", "Nothing was sent yet")
+
+	// Ann is invited by Tom, and opens her link; Ben is refused; Cal's invitation expired.
+	cal := db.Client{FirstName: "Cal", LastName: "Cruz", Email: mustEmail(t, "cal@mail.example")}
+	s.update(func(tx *db.Tx) error { return tx.AddClient(&cal) })
+	_, letter := invite(t, s, cal, "a")
+	settle(t, s, letter)
+	s.Clock.Move(8 * 24 * time.Hour) // everybody's session is over
+	s.signAllIn()
+	olga = s.as("Olga")
+	_, letter = invite(t, s, s.Ben, "b")
+	s.update(func(tx *db.Tx) error {
+		_, err := tx.ExecContext(t.Context(), "UPDATE letters SET state = 'failed', reply = '550 5.1.1 No such mailbox here', settled_at = 1 WHERE id = ?", letter.ID)
+		return err
+	})
+	link, letter := invite(t, s, s.Ann, "a")
+	settle(t, s, letter)
+	s.update(func(tx *db.Tx) error { return tx.NoteLinkOpened(link.ID) })
+
+	page := olga.get(invitationsPath).want(200, "3 sendings", "3 clients were invited: 0 joined, 0 of them finished their forms.",
+		"Link opened, expires Nov 17, 2026", "Couldn't be sent", "Expired", "0 of 1", "by Olga Olson", "Resend to the 1 that expired")
+	if got := facetsOf(page); got != "All 3, Couldn't be sent 1, Link opened 1, Expired 1" {
+		t.Errorf("facets %q", got)
+	}
+	if got := each(page, "tbody th a"); got != "Abbott, Ann | Bell, Ben | Cruz, Cal" {
+		t.Errorf("rows %q", got)
+	}
+	if side := page.text(".side .flag"); side != "1 couldn't be sent" {
+		t.Errorf("the side menu says %q", side)
+	}
+	for query, want := range map[string]string{
+		"q=ann":                            "Abbott, Ann",
+		"staff=" + s.Tess.PublicID():       "Bell, Ben",
+		"staff=nobody":                     "Cruz, Cal",
+		"from=2026-11-10":                  "Abbott, Ann | Bell, Ben",
+		"from=2026-11-02&to=2026-11-02":    "Cruz, Cal",
+		"to=2026-11-01":                    "",
+		"state=Link+opened":                "Abbott, Ann",
+		"state=Expired&q=cal&staff=nobody": "Cruz, Cal",
+		"state=nonsense":                   "Abbott, Ann | Bell, Ben | Cruz, Cal",
+		"trouble=yes":                      "",
+		"page=99":                          "Abbott, Ann | Bell, Ben | Cruz, Cal",
+	} {
+		part := olga.htmx().get(invitationsPath + "?" + query).want(200)
+		if got := each(part, "tbody th a"); got != want {
+			t.Errorf("%s: %q, want %q", query, got, want)
+		}
+		if part.doc.Find("h1").Length() != 0 || part.doc.Find("output#count[hx-swap-oob=true]").Length() != 1 {
+			t.Errorf("%s: not the list alone", query)
+		}
+	}
+	// A state narrows down what the rest lets through, and leaves the other states' numbers as they are.
+	page = olga.get(invitationsPath+"?state=Expired&to=2026-11-30").want(200, "1 sending found")
+	if got := facetsOf(page); got != "All 3, Couldn't be sent 1, Link opened 1, Expired 1" || page.text(".facets [aria-current]") != "Expired 1" {
+		t.Errorf("facets %q", got)
+	}
+	if got := page.doc.Find("input[form=filter][name=state]").AttrOr("value", ""); got != "Expired" {
+		t.Errorf("another search would forget the state: %q", got)
+	}
+	olga.get(invitationsPath+"?from=yesterday").wantError("from", "Enter a day")
+	olga.get(invitationsPath+"?from=2026-11-03&to=2026-11-02").wantError("to", "before the first")
+
+	// Ticked, without script.
+	olga.follow(olga.post(invitationsPath, "do", "resend", "q", "ann")).want(200, "Nobody is ticked yet")
+	s.Clock.Move(6 * time.Minute)
+	s.signAllIn()
+	olga = s.as("Olga")
+	olga.follow(olga.post(invitationsPath, "do", "resend", "on", s.Ben.PublicID, "on", s.Ben.PublicID, "on", s.Mia.PublicID, "state", "Couldn't be sent")).
+		want(200, "Sent again to 1. Left out: 0 who were sent something in the last five minutes, 0 who can't be reached, 1 to whom there is nothing to send again.", "Nothing found")
+	olga.get(invitationsPath+"?q=ben").want(200, "Queued", "Replaced")
+
+	// All that expired: asked first, in numbers.
+	asked := olga.post(invitationsPath, "do", "expired", "staff", "nobody").want(200, "Send again to the 1 client whose invitation expired?")
+	olga.get(invitationsPath+"?q=cal").want(200, "1 sending found")
+	olga.follow(olga.post(invitationsPath, fields(asked, "expired")...)).want(200, "Sent again to 1.")
+	page = olga.get(invitationsPath).want(200)
+	if got := facetsOf(page); got != "All 5, Queued 2, Link opened 1, Replaced 2" {
+		t.Errorf("facets %q", got)
+	}
+	olga.follow(olga.post(invitationsPath, "do", "expired")).want(200, "Sent again to 0.")
+	olga.post(invitationsPath, "do", "something").want(400)
+
+	file := olga.post(invitationsPath, "do", "csv", "state", "Replaced").want(200)
+	if got := strings.Count(file.body, "\r\n"); got != 3 || !strings.Contains(file.body, "Ben,Bell,ben@mail.example,invitation,2026-11-10T") ||
+		file.header.Get("Content-Disposition") != `attachment; filename="invitations-2026-11-10.csv"` {
+		t.Errorf("%v %s", file.header, file.body)
+	}
+	for _, who := range []string{"Tom", "Tess", "Finn"} {
+		s.as(who).get(invitationsPath).want(403)
+		s.as(who).post(invitationsPath, "do", "csv").want(403)
+	}
+}
+
+// signAllIn gives everybody in the cast a new session.
+func (s *testSite) signAllIn() {
+	s.t.Helper()
+	s.update(func(tx *db.Tx) error {
+		for _, who := range []struct{ name, id string }{{"Olga", s.Olga.PublicID()}, {"Tom", s.Tom.PublicID()}, {"Tess", s.Tess.PublicID()}, {"Finn", s.Finn.PublicID()}} {
+			m, err := tx.Staff(who.id)
+			if err != nil {
+				return err
+			}
+			if s.Sessions[who.name], err = tx.AddSession(0, m.ID); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func mustEmail(t *testing.T, s string) db.Email {
+	t.Helper()
+	e, err := db.ParseEmail(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+func TestInvitationsInPages(t *testing.T) {
+	s := newSite(t)
+	for n := range 30 {
+		c := db.Client{FirstName: "Zoe", LastName: fmt.Sprintf("Zz%02d", n), Email: mustEmail(t, fmt.Sprintf("zoe%d@mail.example", n))}
+		s.update(func(tx *db.Tx) error { return tx.AddClient(&c) })
+		invite(t, s, c, "a")
+	}
+	olga := s.as("Olga")
+	page := olga.get(invitationsPath+"?state=Queued&q=zoe").want(200, "30 sendings found", "1–25 of 30")
+	page = olga.get(page.doc.Find("a[rel=next]").AttrOr("href", "")).want(200, "26–30 of 30")
+	if got := page.doc.Find("a[rel=prev]").AttrOr("href", ""); got != invitationsPath+"?q=zoe&state=Queued" {
+		t.Error(got)
+	}
+}
+
+func TestClientsSendings(t *testing.T) {
+	s := newSite(t)
+	link, letter := invite(t, s, s.Ann, "a")
+	tom, path := s.as("Tom"), "/clients/"+s.Ann.PublicID
+	page := tom.get(path).want(200, "Invitations and messages", "Waits in the queue", "it can be sent again from 10:10 AM")
+	if page.doc.Find("#sendings").Closest("section").Find("button[disabled]").Text() != "Resend" {
+		t.Error("it can be sent again at once")
+	}
+	tom.post(path+"/resend").want(422, "it can be sent again from 10:10 AM", "Abbott, Ann")
+	settle(t, s, letter)
+	s.update(func(tx *db.Tx) error { return tx.NoteLinkOpened(link.ID) })
+	s.Clock.Move(5 * time.Minute)
+	tom.get(path).want(200, "Accepted by the mail server", "250 OK", "Link opened (possibly by a mail scanner)", "Forms: 0 of 1 completed")
+	page = tom.follow(tom.post(path+"/resend")).want(200, "It is on its way again.", "1 earlier sending", "A newer invitation took its place", "Tom Tran sent the invitation again")
+	if got := each(page, "#sendings ~ p .badge, details h3 .badge"); got != "Replaced" {
+		t.Errorf("the earlier one is %q", got)
+	}
+	s.as("Finn").post(path + "/resend").want(403)
+	s.as("Tess").post(path + "/resend").want(404)
+	if s.as("Finn").get(path).want(200).doc.Find("form[action$='/resend'], form[action$='/address-marks']").Length() != 0 {
+		t.Error("Finn is offered what he may not do")
+	}
+	tom.follow(tom.post("/clients/"+s.Mia.PublicID+"/resend")).want(200, "over already")
+}
+
+// That mail bounced is said wherever the next would be sent from, and keeps nobody from sending.
+func TestBouncedAddress(t *testing.T) {
+	s := newSite(t)
+	s.library()
+	_, letter := invite(t, s, s.Ann, "a")
+	settle(t, s, letter)
+	s.Clock.Move(6 * time.Minute)
+	tom, olga, path := s.as("Tom"), s.as("Olga"), "/clients/"+s.Ann.PublicID
+	mark := func(do string) answer {
+		t.Helper()
+		return tom.post(path+"/address-marks", "do", do, "address", "ann@mail.example")
+	}
+	const bounced = "Mail to this address bounced on Nov 2, 2026"
+	tom.follow(mark("bounced")).want(200, "Noted: mail to this address bounced.", "Couldn't be sent", bounced, "Check it with the client first", "Correct the address", "Mail reaches it again")
+	tom.follow(tom.post(path+"/address-marks", "do", "bounced", "address", "other@mail.example")).want(200, "over already")
+	for _, list := range []string{"/clients?q=ann", manageClientsPath + "?q=ann", invitationsPath + "?trouble=yes"} {
+		olga.get(list).want(200, "Couldn't be sent", bounced)
+	}
+	if olga.get(manageClientsPath+"?q=ann").doc.Find("tbody input[name=on]:not([disabled])").Length() != 1 {
+		t.Error("the warning keeps from sending")
+	}
+	draft := s.olgasDraft(s.Ann, s.Ben)
+	olga.get(draft).want(200, "1 of them has an address from which mail bounced", bounced+": check it first")
+	olga.get(draft+"/preview").want(200, bounced+": check it first")
+	if text := olga.get(draft + "/preview?client=" + s.Ben.PublicID).want(200).main(); strings.Contains(text, "bounced on") {
+		t.Error("Ben's preview warns of Ann's address")
+	}
+	olga.post(draft + "/send").wantTo(draft + "/sent")
+	page := tom.follow(mark("lift")).want(200, "Noted: mail reaches this address again.", "Mail to it bounced", "Tom Tran noted that mail reaches the address again")
+	if strings.Contains(page.text("#contact ~ *"), "bounced on") {
+		t.Error("the mark is still shown")
+	}
+	if strings.Contains(olga.get(invitationsPath).main(), "Address trouble") {
+		t.Error("the list still speaks of trouble")
+	}
+}
