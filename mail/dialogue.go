@@ -29,8 +29,9 @@ type Spoken struct {
 }
 
 const (
-	hidden   = "(hidden)"
-	maxLines = 200 // of a dialogue
+	hidden         = "(hidden)"
+	shortestSecret = 4   // characters, to be looked for: hiding shorter ones wherever they occur would tell them
+	maxLines       = 200 // of a dialogue
 )
 
 // Try sends one letter over a connection of its own, and tells the whole dialogue, however it ends.
@@ -51,7 +52,7 @@ type minutes struct {
 
 func (m *minutes) hide(secrets ...string) {
 	for _, s := range secrets {
-		if s != "" {
+		if len(s) >= shortestSecret {
 			m.secrets = append(m.secrets, s)
 		}
 	}
@@ -145,7 +146,11 @@ func (t *talk) Read(b []byte) (int, error) {
 func (t *talk) ahead() bool { return len(t.line)+t.in.Buffered() > 0 }
 
 func (t *talk) Write(b []byte) (int, error) {
-	line := strings.TrimRight(string(b[:min(len(b), maxReplyLine)]), "\r\n")
+	if t.quiet {
+		t.reply = 0
+		return t.Conn.Write(b)
+	}
+	line := strings.TrimRight(string(b), "\r\n")
 	switch {
 	case len(t.together) > 0 && t.said:
 		if line != t.together[0] {
@@ -157,7 +162,6 @@ func (t *talk) Write(b []byte) (int, error) {
 		t.said, t.reply = true, 0
 		_, err := io.WriteString(t.Conn, line+"\r\n"+strings.Join(t.together, "\r\n")+"\r\n")
 		return len(b), err
-	case t.quiet:
 	case t.signing && line == "*": // go-smtp cancels what the relay has ended
 		return 0, errOver
 	case t.signing:
