@@ -99,7 +99,10 @@ func (s Shell) sendingRow(r practice.SendingRow) sendingRow {
 		row.Forms = fmt.Sprintf("%d of %d", r.FormsDone, r.Forms)
 	}
 	if r.Reminders > 0 {
-		row.Reminders = fmt.Sprintf("%d, last %s", r.Reminders, s.Day(r.RemindedAt))
+		row.Reminders = fmt.Sprintf("%d reminders, last %s", r.Reminders, s.Day(r.RemindedAt))
+		if r.Reminders == 1 {
+			row.Reminders = "1 reminder, " + s.Day(r.RemindedAt)
+		}
 	}
 	return row
 }

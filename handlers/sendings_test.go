@@ -47,7 +47,7 @@ func TestInvitations(t *testing.T) {
 	if got := each(page, "tbody th a"); got != "Abbott, Ann | Bell, Ben | Cruz, Cal" {
 		t.Errorf("rows %q", got)
 	}
-	if side := page.text(".side .flag"); side != "1 couldn't be sent" {
+	if side := page.text(".side .badge"); side != "1 couldn't be sent" {
 		t.Errorf("the side menu says %q", side)
 	}
 	for query, want := range map[string]string{
@@ -207,7 +207,7 @@ func TestBouncedAddress(t *testing.T) {
 		t.Error("Ben's preview warns of Ann's address")
 	}
 	olga.post(draft + "/send").wantTo(draft + "/sent")
-	page := tom.follow(mark("lift")).want(200, "Noted: mail reaches this address again.", "Mail to it bounced", "Tom Tran noted that mail reaches the address again")
+	page := tom.follow(mark("lift")).want(200, "Noted: mail reaches this address again.", "Mark as bounced", "Tom Tran noted that mail reaches the address again")
 	if strings.Contains(page.text("#contact ~ *"), "bounced on") {
 		t.Error("the mark is still shown")
 	}

@@ -187,7 +187,7 @@ func (p *Practice) ExportStates(ctx context.Context, by Administrator, w io.Writ
 		if err != nil {
 			return err
 		}
-		if err := file.row("First name", "Last name", "Email", "Client portal", "Invited", "Invitation expires", "Account since", "Form", "Version", "Form state", "Sent", "Begun", "Completed", "Revoked"); err != nil {
+		if err := file.row("First name", "Last name", "Email", "Client portal", "Invited", "Invitation expires", "Account since", "Letter", "Why", "Form", "Version", "Form state", "Sent", "Begun", "Completed", "Revoked"); err != nil {
 			return err
 		}
 		at := stamps(o.TimeZone)
@@ -197,7 +197,8 @@ func (p *Practice) ExportStates(ctx context.Context, by Administrator, w io.Writ
 				return err
 			}
 			for _, c := range clients {
-				client := []string{c.FirstName, c.LastName, c.Email.String(), string(c.Portal.State(tx.Now())), at(c.Portal.SentAt), at(c.Portal.ExpiresAt), at(c.Portal.AccountAt)}
+				client := []string{c.FirstName, c.LastName, c.Email.String(), string(c.Portal.State(tx.Now())), at(c.Portal.SentAt), at(c.Portal.ExpiresAt), at(c.Portal.AccountAt),
+					string(c.Portal.Letter), PortalTrouble(c.Portal, o.TimeZone).Why}
 				if len(asked[c.ID]) == 0 {
 					if err := file.row(append(client, make([]string, 7)...)...); err != nil {
 						return err
