@@ -300,3 +300,112 @@ func onFileBy(t *testing.T, c *cast.Cast, publicID string) (client db.Client) {
 	}
 	return client
 }
+
+// A client's page tells what happened to each sending, in order.
+func TestSendingHistory(t *testing.T) {
+	c := cast.New(t)
+	history := func(by practice.Staff) (all []string) {
+		t.Helper()
+		d, err := c.Practice.OpenClient(t.Context(), by, c.Ann.PublicID, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, h := range d.Sendings {
+			var steps []string
+			for _, s := range h.Steps {
+				steps = append(steps, s.Words)
+			}
+			all = append(all, string(h.State)+": "+strings.Join(steps, " | "))
+		}
+		return all
+	}
+	want := func(lines ...string) {
+		t.Helper()
+		if got := history(c.Olga.Staff); strings.Join(got, "\n") != strings.Join(lines, "\n") {
+			t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(lines, "\n"))
+		}
+		c.Clock.Move(time.Hour)
+	}
+	update := func(fn func(*db.Tx) error) {
+		t.Helper()
+		if err := c.DB.Update(t.Context(), fn); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const sent = "Sent by Tom Tran to ann@mail.example | "
+	want()
+	invite(t, c)
+	want("Queued: " + sent + "Waits in the queue")
+	update(func(tx *db.Tx) error {
+		claimed, err := tx.ClaimLetters(1, time.Minute)
+		if err != nil {
+			return err
+		}
+		return tx.SettleLetter(db.Settlement{Letter: claimed[0], State: db.LetterQueued, Due: tx.Now(), Deferred: true, Reply: "451 4.7.1 Later"})
+	})
+	want("Queued: " + sent + "Tried once so far; it waits in the queue")
+	update(func(tx *db.Tx) error { _, err := tx.ClaimLetters(1, time.Minute); return err })
+	want("Queued: " + sent + "On its way now")
+	if err := c.Practice.RevokeInvitation(t.Context(), c.Tom, c.Ann.PublicID); err != nil {
+		t.Fatal(err)
+	}
+	want("Revoked: " + sent + "On its way: it can't be called back, but its link is dead | Its link was ended, and no longer works")
+
+	if err := c.Practice.KeepLibrary(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	draft, err := c.Practice.StartClientDraft(t.Context(), c.Tom, c.Ann.PublicID)
+	if err == nil {
+		err = c.Practice.SaveDraft(t.Context(), c.Tom, draft, practice.DraftChange{Forms: []string{"phq-9", "gad-7"}})
+	}
+	if err == nil {
+		err = c.Practice.Send(t.Context(), c.Tom, draft, "")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	settle(t, c, db.LetterAccepted, "250 OK")
+	c.Clock.Move(time.Hour)
+	if err := c.Practice.NoteOpened(t.Context(), lastToken(t, c, c.Ann.ID, 0)); err != nil {
+		t.Fatal(err)
+	}
+	if got := history(c.Olga.Staff)[0]; got != "Link opened: "+sent+"Accepted by the mail server | Link opened (possibly by a mail scanner)" {
+		t.Error(got)
+	}
+	token := lastToken(t, c, c.Ann.ID, 0)
+	c.Clock.Move(time.Hour)
+	update(func(tx *db.Tx) error {
+		return tx.AddLetter(&db.Letter{Kind: "invitation reminder", ClientID: c.Ann.ID, MessageID: "<r@x.example>", To: c.Ann.Email, Data: []byte("x")})
+	})
+	settle(t, c, db.LetterAccepted, "250 OK")
+	c.Clock.Move(time.Hour)
+	if _, _, err := c.Practice.ChoosePassword(t.Context(), token, newPassword, "192.0.2.1"); err != nil {
+		t.Fatal(err)
+	}
+	c.Clock.Move(time.Hour)
+	complete := func() {
+		t.Helper()
+		update(func(tx *db.Tx) error {
+			requests, err := tx.FormRequests(db.Everybody(), c.Ann.ID)
+			for _, r := range requests {
+				if r.Open() {
+					return tx.CompleteFormRequest(r, db.FormResult{})
+				}
+			}
+			return err
+		})
+	}
+	const joined = sent + "Accepted by the mail server | Link opened (possibly by a mail scanner) | Reminder: Accepted by the mail server | Account made"
+	complete()
+	if got := history(c.Tom)[0]; got != "Joined: "+joined+" | 1 of 2 forms completed" {
+		t.Error(got)
+	}
+	complete()
+	if got := history(c.Finn)[0]; got != "Forms finished: "+joined+" | 2 of 2 forms completed" {
+		t.Error(got)
+	}
+	page, err := c.Practice.Sendings(t.Context(), c.Olga, practice.SendingQuery{}, 1)
+	if err != nil || page.Rows[0].Reminders != 1 || page.Rows[1].Reminders != 0 {
+		t.Errorf("%+v (%v)", page.Rows, err)
+	}
+}
