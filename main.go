@@ -446,13 +446,20 @@ func startOutbox(ctx context.Context, worker *mail.Worker, log *slog.Logger) (st
 	return func() { cancel(); <-stopped }
 }
 
-// sweep forgets now and then what ended, until ctx does.
+// sweep forgets now and then what ended, and reminds clients, until ctx ends.
 func sweep(ctx context.Context, p *practice.Practice, log *slog.Logger) {
 	every := time.NewTicker(10 * time.Minute)
 	defer every.Stop()
 	for {
 		if err := p.Sweep(ctx); err != nil && ctx.Err() == nil {
 			log.Error("sweep", "error", err.Error())
+		}
+		sent, err := p.Remind(ctx)
+		if sent > 0 {
+			log.Info("reminders queued", "letters", sent)
+		}
+		if err != nil && ctx.Err() == nil {
+			log.Error("remind", "error", err.Error())
 		}
 		select {
 		case <-ctx.Done():

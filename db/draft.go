@@ -17,7 +17,21 @@ type MessageKind string
 const (
 	InvitationMessage MessageKind = "invitation"
 	FormsMessage      MessageKind = "forms"
+
+	InvitationReminderMessage MessageKind = "invitation reminder" // the program sends these two by itself
+	FormsReminderMessage      MessageKind = "forms reminder"
 )
+
+// About is the kind of message that a reminder repeats; any other kind is about itself.
+func (k MessageKind) About() MessageKind {
+	switch k {
+	case InvitationReminderMessage:
+		return InvitationMessage
+	case FormsReminderMessage:
+		return FormsMessage
+	}
+	return k
+}
 
 // Message is what a letter is made from: a subject and a Markdown text, with placeholders.
 type Message struct {

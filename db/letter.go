@@ -2,8 +2,6 @@ package db
 
 import (
 	"cmp"
-	"database/sql"
-	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -33,11 +31,14 @@ const (
 	LetterNewPassword LetterKind = "new password"
 	LetterNewAddress  LetterKind = "new address" // asks a client to confirm it
 	LetterOldAddress  LetterKind = "old address" // tells the address that somebody signed in with that it was changed
+
+	LetterInvitationReminder LetterKind = "invitation reminder" // repeats the invitation's link
+	LetterFormsReminder      LetterKind = "forms reminder"
 )
 
 // Reminder tells that a letter only repeats what an earlier one said.
 func (k LetterKind) Reminder() bool {
-	return k == "invitation reminder" || k == "forms reminder"
+	return k == LetterInvitationReminder || k == LetterFormsReminder
 }
 
 // Letter is one mail in the outbox, frozen when it was sent.
@@ -326,8 +327,18 @@ const mayNotLeave = `CASE
 		THEN 'Portal access was turned off.'
 	WHEN EXISTS (SELECT 1 FROM clients c WHERE c.id = letters.client_id AND c.archived_at IS NOT NULL)
 		THEN 'The client was archived.'
-	WHEN letters.kind IN ('invitation', 'forms') AND EXISTS (SELECT 1 FROM clients c WHERE c.id = letters.client_id AND c.no_email_at IS NOT NULL)
+	WHEN letters.kind IN ('invitation', 'forms', 'invitation reminder', 'forms reminder')
+			AND EXISTS (SELECT 1 FROM clients c WHERE c.id = letters.client_id AND c.no_email_at IS NOT NULL)
 		THEN 'The client may not be emailed.'
+	WHEN letters.kind = 'invitation reminder' AND EXISTS (SELECT 1 FROM portal_accounts p WHERE p.client_id = letters.client_id)
+		THEN 'The client has joined.'
+	WHEN letters.kind = 'forms reminder' AND NOT EXISTS (SELECT 1 FROM form_requests r WHERE r.client_id = letters.client_id AND r.completed_at IS NULL AND r.revoked_at IS NULL)
+		THEN 'No form is open for the client any more.'
+	WHEN letters.kind IN ('invitation reminder', 'forms reminder') AND (EXISTS (SELECT 1 FROM organization WHERE reminders_off_at IS NOT NULL)
+			OR EXISTS (SELECT 1 FROM clients c WHERE c.id = letters.client_id AND c.reminders_off_at IS NOT NULL))
+		THEN 'Reminders were turned off.'
+	WHEN letters.kind IN ('invitation reminder', 'forms reminder') AND EXISTS (SELECT 1 FROM email_addresses e WHERE e.canonical = letters.canonical AND e.bounced_at IS NOT NULL)
+		THEN 'Mail to this address came back.'
 	WHEN EXISTS (SELECT 1 FROM staff_members s WHERE s.id = letters.staff_id AND s.disabled_at IS NOT NULL)
 		THEN 'This staff member was turned off.'
 	WHEN EXISTS (SELECT 1 FROM links k WHERE k.id = letters.link_id AND k.used_at IS NOT NULL)
@@ -361,6 +372,12 @@ func (tx *Tx) RecheckLettersTo(clientID int64) error {
 	return err
 }
 
+// RecheckReminders takes back the queued reminders that may not leave any more, each with its reason.
+func (tx *Tx) RecheckReminders() error {
+	_, err := tx.exec("UPDATE letters SET state = 'cancelled', reply = "+mayNotLeave+", settled_at = ? WHERE state = 'queued' AND "+isReminder+" AND "+mayNotLeave+" <> ''", ms(tx.now))
+	return err
+}
+
 // QueuedLettersBy counts the letters to clients that a staff member sent and that haven't left.
 func (tx *Tx) QueuedLettersBy(staffID int64) (n int, err error) {
 	err = tx.row("SELECT count(client_id) FROM letters WHERE state = 'queued' AND sent_by = ?", staffID).Scan(&n)
@@ -375,44 +392,10 @@ const (
 	isReminder = "kind IN ('invitation reminder', 'forms reminder')"
 )
 
-// quietUntil is when the practice's quiet hours end; the zero time when it has none now.
-func (tx *Tx) quietUntil() (time.Time, error) {
-	var from, until int
-	var zone string
-	err := tx.row("SELECT quiet_from, quiet_until, time_zone FROM organization").Scan(&from, &until, &zone)
-	if errors.Is(err, sql.ErrNoRows) {
-		return time.Time{}, nil
-	}
-	if err != nil {
-		return time.Time{}, err
-	}
-	where, err := time.LoadLocation(zone)
-	if err != nil {
-		return time.Time{}, err
-	}
-	return quietUntil(tx.now.In(where), from, until), nil
-}
-
-// quietUntil is when the quiet hours end that now is in; the zero time when it is in none. They may go past midnight.
-func quietUntil(now time.Time, from, until int) time.Time {
-	hour, days := now.Hour(), 0
-	switch {
-	case from == until, from < until && (hour < from || hour >= until), from > until && hour < from && hour >= until:
-		return time.Time{}
-	case from > until && hour >= from:
-		days = 1
-	}
-	end := time.Date(now.Year(), now.Month(), now.Day()+days, until, 0, 0, 0, now.Location())
-	if !end.After(now) { // the clocks skip that hour today
-		end = end.Add(time.Hour)
-	}
-	return end
-}
-
 // ClaimLetters takes up to n letters that are due, oldest first, for as long as the lease lasts; nobody else gets them.
 // Who claims a letter sends it and settles it. A letter that may not leave any more is cancelled instead, saying why.
 func (tx *Tx) ClaimLetters(n int, lease time.Duration) (claimed []Letter, err error) {
-	quiet, err := tx.quietUntil()
+	quiet, err := tx.quietEnds()
 	if err != nil {
 		return nil, err
 	}
@@ -496,7 +479,7 @@ func (tx *Tx) LostLetters(all bool) ([]Letter, error) {
 
 // NextLetter is when the next queued letter is due; the zero time when none may leave.
 func (tx *Tx) NextLetter() (due time.Time, err error) {
-	quiet, err := tx.quietUntil()
+	quiet, err := tx.quietEnds()
 	if err != nil {
 		return due, err
 	}

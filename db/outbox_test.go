@@ -247,13 +247,16 @@ func TestQuietHours(t *testing.T) {
 		{"2026-12-31 23:00", 22, 0, "2027-01-01 00:00"},
 		{"2027-01-01 00:00", 22, 0, ""},
 		{"2027-03-14 01:30", 20, 2, "2027-03-14 03:00"}, // there is no two o'clock
+		{"2027-03-14 00:00", 20, 8, "2027-03-14 08:00"},
+		{"2026-11-01 00:30", 20, 2, "2026-11-01 02:00"}, // one o'clock comes twice
 	} {
 		now, err := time.ParseInLocation("2006-01-02 15:04", test.now, zone)
 		if err != nil {
 			t.Fatal(err)
 		}
 		got := ""
-		if end := quietUntil(now, test.from, test.until); !end.IsZero() {
+		s := ReminderSettings{QuietFrom: test.from, QuietUntil: test.until, TimeZone: zone}
+		if end := s.AfterQuiet(now); end.After(now) {
 			got = end.Format("2006-01-02 15:04")
 		}
 		if got != test.want {
@@ -294,7 +297,7 @@ func TestRemindersWaitForTheEndOfQuietHours(t *testing.T) {
 				return err
 			})
 		}
-		add("forms reminder")
+		add(LetterInvitationReminder)
 		eight := time.Date(2026, 11, 6, 8, 0, 0, 0, zone)
 		claims(0, eight)
 		add(LetterNewPassword)

@@ -173,6 +173,9 @@ var letterWords = map[db.LetterKind]string{
 	db.LetterNewPassword: "Link to a new password",
 	db.LetterNewAddress:  "Link to confirm a new address",
 	db.LetterOldAddress:  "Word of a new address",
+
+	db.LetterInvitationReminder: "Reminder of the invitation",
+	db.LetterFormsReminder:      "Reminder of open forms",
 }
 
 type clientDetails struct {

@@ -19,7 +19,7 @@ const (
 	longestWait      = time.Hour
 	giveUpAfter      = 5 * 24 * time.Hour
 	linkMustLast     = 2 * 24 * time.Hour // when a letter leaves; or half its life, where that is shorter
-	reminderMustLast = 12 * time.Hour     // the link that a reminder repeats
+	ReminderMustLast = 12 * time.Hour     // the link that a reminder repeats
 	MaxUncertain     = 3                  // endings of one letter, so that no more copies of it ever leave
 
 	maxConnections = 10
@@ -730,7 +730,7 @@ func settlement(l db.Letter, r Result, now time.Time) db.Settlement {
 func TooLate(l db.Letter, link db.Link, now time.Time) (why string, end db.LetterState) {
 	end, last := db.LetterNeedsAttention, linkMustLast
 	if l.Kind.Reminder() {
-		end, last = db.LetterCancelled, reminderMustLast
+		end, last = db.LetterCancelled, ReminderMustLast
 	}
 	left := link.ExpiresAt.Sub(now)
 	switch {

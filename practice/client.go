@@ -495,7 +495,11 @@ func heedNoEmail(tx *db.Tx, before, after ClientRecord) error {
 		return nil
 	}
 	const why = "the client may not be emailed"
-	return errors.Join(tx.CancelLetters(after.ID, db.LetterInvitation, why), tx.CancelLetters(after.ID, db.LetterForms, why))
+	var errs []error
+	for _, kind := range []db.LetterKind{db.LetterInvitation, db.LetterForms, db.LetterInvitationReminder, db.LetterFormsReminder} {
+		errs = append(errs, tx.CancelLetters(after.ID, kind, why))
+	}
+	return errors.Join(errs...)
 }
 
 // moveAddress is what follows when a staff member gives a client another address: with a portal account it has to be confirmed
@@ -578,7 +582,7 @@ func cutOff(tx *db.Tx, clientID int64, why string) error {
 	for _, purpose := range []db.Purpose{db.LinkJoin, db.LinkNewPassword} {
 		errs = append(errs, tx.EndLinks(purpose, clientID, 0))
 	}
-	for _, kind := range []db.LetterKind{db.LetterInvitation, db.LetterForms, db.LetterNewPassword} {
+	for _, kind := range []db.LetterKind{db.LetterInvitation, db.LetterForms, db.LetterNewPassword, db.LetterInvitationReminder, db.LetterFormsReminder} {
 		errs = append(errs, tx.CancelLetters(clientID, kind, why))
 	}
 	return errors.Join(errs...)
@@ -666,7 +670,8 @@ func (p *Practice) RevokeInvitation(ctx context.Context, by Staff, clientID stri
 		if err != nil {
 			return err
 		}
-		if err := errors.Join(tx.EndLinks(db.LinkJoin, c.ID, 0), tx.CancelLetters(c.ID, db.LetterInvitation, "the invitation was revoked")); err != nil {
+		if err := errors.Join(tx.EndLinks(db.LinkJoin, c.ID, 0), tx.CancelLetters(c.ID, db.LetterInvitation, "the invitation was revoked"),
+			tx.CancelLetters(c.ID, db.LetterInvitationReminder, "the invitation was revoked")); err != nil {
 			return err
 		}
 		return tx.Audit(db.AuditEntry{StaffID: by.member.ID, Act: "revoked the invitation", ClientID: c.ID})

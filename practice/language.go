@@ -64,6 +64,34 @@ If you have questions, call us at {practice_phone}.
 {sender_name}
 {practice_name}`,
 			},
+			db.InvitationReminderMessage: {
+				Subject: "{practice_name}: your invitation is waiting",
+				Body: `Hello {client_preferred_name},
+
+a few days ago {practice_name} invited you to its client portal. There is no hurry: this is only a reminder, in case that mail got lost among others.
+
+{portal_link}
+
+It is the same link as before. It is yours alone and works until {link_expires_on}.
+
+If something is in the way, call us at {practice_phone}.
+
+{sender_name}
+{practice_name}`,
+			},
+			db.FormsReminderMessage: {
+				Subject: "{practice_name}: a reminder",
+				Body: `Hello {client_preferred_name},
+
+something is still waiting for you in the client portal of {practice_name}. What you have entered so far is saved, and you can go on where you stopped.
+
+{portal_link}
+
+If something is unclear, call us at {practice_phone}. If you have just finished, thank you: there is nothing more to do.
+
+{sender_name}
+{practice_name}`,
+			},
 		},
 		buttons: map[db.MessageKind]string{db.InvitationMessage: "Join Client Portal", db.FormsMessage: "Sign in"},
 		newPassword: newAccountMessage("{practice_name}: choose a new password", `Hello,
@@ -121,6 +149,34 @@ Si tiene alguna pregunta, llámenos al {practice_phone}.
 {portal_link}
 
 Si tiene alguna pregunta, llámenos al {practice_phone}.
+
+{sender_name}
+{practice_name}`,
+			},
+			db.InvitationReminderMessage: {
+				Subject: "{practice_name}: su invitación le espera",
+				Body: `Hola, {client_preferred_name}:
+
+Hace unos días, {practice_name} le invitó a su portal para clientes. No hay prisa: este es solo un recordatorio, por si aquel correo se perdió entre otros.
+
+{portal_link}
+
+Es el mismo enlace de antes. Es solo para usted y funciona hasta el {link_expires_on}.
+
+Si hay algún problema, llámenos al {practice_phone}.
+
+{sender_name}
+{practice_name}`,
+			},
+			db.FormsReminderMessage: {
+				Subject: "{practice_name}: un recordatorio",
+				Body: `Hola, {client_preferred_name}:
+
+Todavía hay algo que le espera en el portal para clientes de {practice_name}. Lo que ya completó está guardado, y puede seguir donde lo dejó.
+
+{portal_link}
+
+Si algo no está claro, llámenos al {practice_phone}. Si acaba de terminar, muchas gracias: no tiene que hacer nada más.
 
 {sender_name}
 {practice_name}`,

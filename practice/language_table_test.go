@@ -24,7 +24,7 @@ func TestLanguagesAreComplete(t *testing.T) {
 			if wrong := messageFaults(kind, m, ""); len(wrong) > 0 {
 				t.Errorf("%s, %s: %v", l.Name, kind, wrong)
 			}
-			if l.buttons[kind] == "" {
+			if l.buttons[kind.About()] == "" {
 				t.Errorf("%s: no words on the button of %s", l.Name, kind)
 			}
 		}

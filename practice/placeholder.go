@@ -53,11 +53,11 @@ var placeholders = []Placeholder{
 	}},
 }
 
-// Placeholders lists what a message of a kind may hold.
+// Placeholders lists what a message of a kind may hold: a reminder, what the message does that it repeats.
 func Placeholders(kind db.MessageKind) []Placeholder {
 	var some []Placeholder
 	for _, p := range placeholders {
-		if slices.Contains(p.kinds, kind) {
+		if slices.Contains(p.kinds, kind.About()) {
 			some = append(some, p)
 		}
 	}
@@ -110,7 +110,7 @@ func placeholderFault(kind db.MessageKind, field, name string) string {
 	switch {
 	case i < 0:
 		return fmt.Sprintf("There is no placeholder {%s}. Choose one from the list, or take the braces away.", name)
-	case !slices.Contains(placeholders[i].kinds, kind):
+	case !slices.Contains(placeholders[i].kinds, kind.About()):
 		return fmt.Sprintf("{%s} stands in invitations only: who has an account signs in with a link that does not expire.", name)
 	case field == "subject" && name == mail.Link:
 		return fmt.Sprintf("{%s} can't stand in the subject. Put it into the message.", name)

@@ -22,14 +22,20 @@ type writer struct {
 	sender   string
 	now      time.Time
 	parsed   map[db.Message]*mail.Message
+	repeats  time.Time // when the link expires that a reminder repeats
 }
 
 func (p *Practice) newWriter(practice db.Organization, sender string, now time.Time) *writer {
-	return &writer{p, practice, sender, now, map[db.Message]*mail.Message{}}
+	return &writer{p: p, practice: practice, sender: sender, now: now, parsed: map[db.Message]*mail.Message{}}
 }
 
-// expires is when the link of an invitation sent now stops working.
-func (w *writer) expires() time.Time { return w.now.AddDate(0, 0, w.practice.InvitationDays) }
+// expires is when the link stops working: of an invitation sent now, or the one that a reminder repeats.
+func (w *writer) expires() time.Time {
+	if !w.repeats.IsZero() {
+		return w.repeats
+	}
+	return w.now.AddDate(0, 0, w.practice.InvitationDays)
+}
 
 // write composes the letter that a client gets, in their language as far as the words are ours. Its link is a slot, or the
 // way to sign in for who has an account.
@@ -38,7 +44,7 @@ func (w *writer) write(kind db.MessageKind, m db.Message, client db.Client, ther
 	frame := w.p.frame(w.practice, l, w.now)
 	frame.To = mail.Address{Name: client.FirstName + " " + client.LastName, Email: client.Email}
 	frame.Values = w.particulars(kind, client, therapists).values(kind)
-	frame.Button = l.buttons[kind]
+	frame.Button = l.buttons[kind.About()]
 	frame.Footer += l.line(l.sentBy+"\n"+l.why, w.practice.Name, w.sender)
 	frame.NotMeant = w.p.notMeantLink(l)
 	return w.p.config.Composer.Compose(w.parse(m), frame)
@@ -47,7 +53,7 @@ func (w *writer) write(kind db.MessageKind, m db.Message, client db.Client, ther
 // particulars are what a client's letter is filled from.
 func (w *writer) particulars(kind db.MessageKind, client db.Client, therapists []string) particulars {
 	link := w.p.link("link/" + mail.Slot)
-	if kind == db.FormsMessage {
+	if kind.About() == db.FormsMessage {
 		link = w.p.link("sign-in")
 	}
 	return particulars{client: client, language: languageOf(client), therapists: therapists, practice: w.practice, sender: w.sender, link: link, expires: w.expires()}
@@ -314,7 +320,8 @@ func formsSent(n int) string {
 // sendInvitation queues an invitation to a client. It ends the link that they hold, and takes back a letter that has not
 // left yet. l says on whose right the letter goes: on nobody's, when the client asked for it.
 func (p *Practice) sendInvitation(tx *db.Tx, letter mail.Letter, client db.Client, expires time.Time, sentBy int64, l db.Letter) error {
-	if err := tx.CancelLetters(client.ID, db.LetterInvitation, "A newer invitation took its place."); err != nil {
+	const why = "A newer invitation took its place."
+	if err := errors.Join(tx.CancelLetters(client.ID, db.LetterInvitation, why), tx.CancelLetters(client.ID, db.LetterInvitationReminder, why)); err != nil {
 		return err
 	}
 	link := db.Link{Purpose: db.LinkJoin, ClientID: client.ID, ExpiresAt: expires}
@@ -331,7 +338,8 @@ func (p *Practice) sendInvitation(tx *db.Tx, letter mail.Letter, client db.Clien
 
 // sendFormsLetter queues word of forms to a client, and takes back a letter that has not left yet. l is as for sendInvitation.
 func (p *Practice) sendFormsLetter(tx *db.Tx, letter mail.Letter, client db.Client, l db.Letter) error {
-	if err := tx.CancelLetters(client.ID, db.LetterForms, "A newer letter took its place."); err != nil {
+	const why = "A newer letter took its place."
+	if err := errors.Join(tx.CancelLetters(client.ID, db.LetterForms, why), tx.CancelLetters(client.ID, db.LetterFormsReminder, why)); err != nil {
 		return err
 	}
 	l.Kind, l.ClientID = db.LetterForms, client.ID
