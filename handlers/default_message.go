@@ -35,7 +35,7 @@ func (m defaultMessage) Heading() string {
 
 // ID tells it apart on its page.
 func (m defaultMessage) ID() string {
-	return strings.TrimSuffix(string(m.Kind)+"-"+m.Language.Key, "-")
+	return strings.TrimSuffix(slug(string(m.Kind))+"-"+m.Language.Key, "-")
 }
 
 // URL is where it is changed.
@@ -53,7 +53,7 @@ func (m defaultMessage) OriginalURL() string {
 }
 
 func (m defaultMessage) at(what string) string {
-	path := messagesPath + "/" + string(m.Kind) + what
+	path := messagesPath + "/" + slug(string(m.Kind)) + what
 	if !m.Own() {
 		path += "?language=" + m.Language.Key
 	}
@@ -109,6 +109,16 @@ func (s *Site) defaultMessage(c *fiber.Ctx, by practice.Administrator) error {
 	return s.showDefaultMessage(c, page)
 }
 
+// messageKind is the kind that the address names, or none.
+func messageKind(c *fiber.Ctx) db.MessageKind {
+	for kind := range messageHeadings {
+		if slug(string(kind)) == c.Params("kind") {
+			return kind
+		}
+	}
+	return ""
+}
+
 // defaultOf is the default that the address names.
 func (s *Site) defaultOf(c *fiber.Ctx, by practice.Administrator) (m practice.DefaultMessage, err error) {
 	all, err := s.Practice.DefaultMessages(c.UserContext(), by)
@@ -116,7 +126,7 @@ func (s *Site) defaultOf(c *fiber.Ctx, by practice.Administrator) (m practice.De
 		return m, err
 	}
 	i := slices.IndexFunc(all, func(m practice.DefaultMessage) bool {
-		return string(m.Kind) == c.Params("kind") && m.Language.Key == c.Query("language")
+		return m.Kind == messageKind(c) && m.Language.Key == c.Query("language")
 	})
 	if i < 0 {
 		return m, practice.ErrNotFound
@@ -137,7 +147,7 @@ func (s *Site) saveDefaultMessage(c *fiber.Ctx, by practice.Administrator) error
 	kind, forms := c.Params("kind"), posted(c, "form_key")
 	typed := db.Message{Subject: c.FormValue(kind + ".subject"), Body: c.FormValue(kind + ".body")}
 	version := c.FormValue("version")
-	if err := s.Practice.ChangeDefaultMessage(c.UserContext(), by, db.MessageKind(kind), c.Query("language"), typed, forms, version); err != nil {
+	if err := s.Practice.ChangeDefaultMessage(c.UserContext(), by, messageKind(c), c.Query("language"), typed, forms, version); err != nil {
 		wrong, err := invalid(err)
 		if err != nil {
 			return err
@@ -159,7 +169,7 @@ func (s *Site) saveDefaultMessage(c *fiber.Ctx, by practice.Administrator) error
 
 // defaultLetter shows the letter that a default makes, alone, for the frame.
 func (s *Site) defaultLetter(c *fiber.Ctx, by practice.Administrator) error {
-	letter, err := s.Practice.PreviewDefault(c.UserContext(), by, db.MessageKind(c.Params("kind")), c.Query("language"))
+	letter, err := s.Practice.PreviewDefault(c.UserContext(), by, messageKind(c), c.Query("language"))
 	if err != nil {
 		return err
 	}

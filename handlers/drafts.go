@@ -32,11 +32,14 @@ type composeMessage struct {
 }
 
 // ID begins the names and ids of the message's fields.
-func (m composeMessage) ID() string { return string(m.Kind) }
+func (m composeMessage) ID() string { return slug(string(m.Kind)) }
 
 var messageHeadings = map[db.MessageKind]string{
 	db.InvitationMessage: "Invitation",
 	db.FormsMessage:      "Message to clients who have an account",
+
+	db.InvitationReminderMessage: "Reminder of an invitation",
+	db.FormsReminderMessage:      "Reminder of unfinished forms",
 }
 
 // ComposeMessages are the draft's messages with their fields' names and faults.

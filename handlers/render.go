@@ -257,6 +257,8 @@ var notices = map[string]string{
 	"portal off":                   "Portal access is turned off.",
 	"portal on":                    "Portal access is turned on.",
 	"sent again to many":           "Sent again to %s. Left out: %s who were sent something in the last five minutes, %s who can't be reached, %s to whom there is nothing to send again.",
+	"reminders off":                "Reminders are turned off for this client.",
+	"reminders on":                 "Reminders are turned on for this client.",
 	"sent again":                   "It is on its way again. A link that was mailed before no longer works.",
 	"address bounced":              "Noted: mail to this address bounced. Whoever sends to it next is told.",
 	"address reached":              "Noted: mail reaches this address again.",

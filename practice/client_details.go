@@ -30,6 +30,7 @@ type ClientDetails struct {
 	Letters      []db.Letter      // the others
 	Trouble      Trouble          // why mail doesn't reach them
 	Resending    Resending        // only for those who may invite
+	Reminders    Reminders
 	History      []HistoryEntry
 
 	MayEdit   bool
@@ -100,6 +101,9 @@ func (p *Practice) OpenClient(ctx context.Context, by Staff, publicID string, op
 			return err
 		}
 		if err := d.sendings(tx, by); err != nil {
+			return err
+		}
+		if d.Reminders, err = remindersOf(tx, c, d.MayEdit || d.MayInvite); err != nil {
 			return err
 		}
 		return d.history(tx, by, openings)

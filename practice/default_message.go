@@ -24,13 +24,19 @@ type DefaultMessage struct {
 // Own tells that it is the practice's own: for everybody who has none in their language.
 func (m DefaultMessage) Own() bool { return m.Language.Key == "" }
 
+// WithForms tells that forms are ticked beside it.
+func (m DefaultMessage) WithForms() bool { return m.Own() && !m.Reminder() }
+
+// Reminder tells that the program sends it by itself.
+func (m DefaultMessage) Reminder() bool { return m.Kind.About() != m.Kind }
+
 // DefaultMessages returns the default of each kind in each language, the invitation's and the practice's own first.
 func (p *Practice) DefaultMessages(ctx context.Context, by Administrator) (all []DefaultMessage, err error) {
 	if !by.administers() {
 		return nil, ErrNotAllowed
 	}
 	err = p.db.View(ctx, func(tx *db.Tx) error {
-		for _, kind := range bothKinds {
+		for _, kind := range allKinds {
 			for _, l := range languages {
 				m, err := loadDefault(tx, kind, l)
 				if err != nil {
@@ -113,7 +119,7 @@ func (m DefaultMessage) Restored() DefaultMessage {
 // Typed is the default with what was typed and ticked laid over it. Forms are ticked beside the practice's own message.
 func (m DefaultMessage) Typed(typed db.Message, formKeys []string) DefaultMessage {
 	m.Message, m.Forms = typed, slices.Clone(m.Forms)
-	if !m.Own() {
+	if !m.WithForms() {
 		return m
 	}
 	for i, f := range m.Forms {
@@ -134,7 +140,7 @@ func (m DefaultMessage) formKeys() (keys []string) {
 
 func (m DefaultMessage) settings() []setting {
 	settings := []setting{{"subject", m.Subject}, {"message", strings.ReplaceAll(m.Body, "\r\n", "\n")}}
-	if m.Own() {
+	if m.WithForms() {
 		settings = append(settings, setting{"intake forms", strings.Join(m.formKeys(), ", ")})
 	}
 	return settings
@@ -148,7 +154,7 @@ func (p *Practice) ChangeDefaultMessage(ctx context.Context, by Administrator, k
 		return ErrNotAllowed
 	}
 	l, ok := languageByKey(language)
-	if !ok || !slices.Contains(bothKinds, kind) {
+	if !ok || !slices.Contains(allKinds, kind) {
 		return ErrNotFound
 	}
 	typed.Body = strings.ReplaceAll(typed.Body, "\r\n", "\n")
@@ -173,7 +179,10 @@ func (p *Practice) ChangeDefaultMessage(ctx context.Context, by Administrator, k
 		}
 		detail := string(kind) + ": " + settingNames(changed)
 		if !m.Own() {
-			return tx.Audit(db.AuditEntry{StaffID: by.member.ID, Act: "saved the default message", Detail: detail + ", in " + l.Name})
+			detail += ", in " + l.Name
+		}
+		if !m.WithForms() {
+			return tx.Audit(db.AuditEntry{StaffID: by.member.ID, Act: "saved the default message", Detail: detail})
 		}
 		return errors.Join(tx.SaveDefaultForms(kind, m.formKeys()),
 			tx.Audit(db.AuditEntry{StaffID: by.member.ID, Act: "saved the default message and intake forms", Detail: detail}))
@@ -191,7 +200,7 @@ func (p *Practice) PreviewDefault(ctx context.Context, by Administrator, kind db
 		return letter, ErrNotAllowed
 	}
 	l, ok := languageByKey(language)
-	if !ok || !slices.Contains(bothKinds, kind) {
+	if !ok || !slices.Contains(allKinds, kind) {
 		return letter, ErrNotFound
 	}
 	err = p.db.View(ctx, func(tx *db.Tx) error {

@@ -35,6 +35,7 @@ type particulars struct {
 
 var (
 	bothKinds      = []db.MessageKind{db.InvitationMessage, db.FormsMessage}
+	allKinds       = []db.MessageKind{db.InvitationMessage, db.InvitationReminderMessage, db.FormsMessage, db.FormsReminderMessage}
 	invitationOnly = []db.MessageKind{db.InvitationMessage}
 )
 

@@ -1,12 +1,17 @@
 package practice_test
 
 import (
+	"errors"
 	"math/rand/v2"
 	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"anteroom/db"
+	"anteroom/mail"
 	"anteroom/practice"
 	"anteroom/practice/cast"
 )
@@ -281,5 +286,368 @@ func runMonths(t *testing.T, c *cast.Cast, r *rand.Rand, h rules, seed uint64, c
 		} else {
 			forms++
 		}
+	}
+}
+
+// sendTo invites a client, or sends forms to one who has an account, as Olga does, and has the letter accepted.
+func sendTo(t *testing.T, c *cast.Cast, client db.Client, forms ...string) {
+	t.Helper()
+	draft := chosen(t, c, client)
+	if err := c.Practice.SaveDraft(t.Context(), c.Olga.Staff, draft, practice.DraftChange{Forms: forms}); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Practice.Send(t.Context(), c.Olga.Staff, draft, ""); err != nil {
+		t.Fatal(err)
+	}
+	accept(t, c)
+}
+
+const hoursPerDay = 24 * time.Hour
+
+func TestTwoFellDueWhileTheServerWasOff(t *testing.T) {
+	c := cast.New(t)
+	sendTo(t, c, c.Ann)
+	c.Clock.Move(6*hoursPerDay + time.Hour) // past both days; some 23 hours of the link are left
+	if n := remind(t, c); n != 1 {
+		t.Fatalf("sent %d, not one for both", n)
+	}
+	accept(t, c)
+	for range 5 {
+		c.Clock.Move(5 * time.Hour)
+		if n := remind(t, c); n != 0 {
+			t.Fatalf("%v: sent %d more", c.Clock.Now(), n)
+		}
+	}
+}
+
+func TestFormsReminders(t *testing.T) {
+	c := cast.New(t)
+	withForms(t, c)
+	sendTo(t, c, c.Mia, "intake")
+	for range 70 * 4 {
+		c.Clock.Move(6 * time.Hour)
+		remind(t, c)
+		accept(t, c)
+	}
+	at := reminded(t, c, c.Mia, db.LetterFormsReminder)
+	if len(at) != 3 {
+		t.Fatalf("reminded %v", at)
+	}
+	start := cast.NewClock().Now()
+	for i, want := range []time.Duration{7, 14, 21} {
+		if late := at[i].Sub(start) - want*hoursPerDay; late < 0 || late > 18*time.Hour+time.Duration(i)*12*time.Hour {
+			t.Errorf("reminder %d after %v", i+1, at[i].Sub(start))
+		}
+	}
+	// Forms sent again begin anew.
+	sendTo(t, c, c.Mia, "phq-9")
+	c.Clock.Move(7*hoursPerDay + time.Hour)
+	if n := remind(t, c); n != 1 {
+		t.Errorf("sent %d for new forms", n)
+	}
+}
+
+// Forms that were open for long when a practice begins to remind are nobody's news.
+func TestNobodyIsRemindedOfWhatLiesLongBack(t *testing.T) {
+	c := cast.New(t)
+	withForms(t, c)
+	sendTo(t, c, c.Mia, "intake")
+	c.Clock.Move(29 * hoursPerDay)
+	if n := remind(t, c); n != 0 {
+		t.Errorf("sent %d", n)
+	}
+	if d := details(t, c, c.Mia); d.Reminders.None != "The forms were sent too long ago." {
+		t.Errorf("%+v", d.Reminders)
+	}
+}
+
+func TestSchedulersAtOnceSendEachReminderOnce(t *testing.T) {
+	c := cast.New(t)
+	sendTo(t, c, c.Ann)
+	sendTo(t, c, c.Ben)
+	c.Clock.Move(3*hoursPerDay + time.Hour)
+	var wait sync.WaitGroup
+	var sent atomic.Int64
+	for range 6 {
+		wait.Go(func() {
+			n, err := c.Practice.Remind(t.Context())
+			if err != nil {
+				t.Error(err)
+			}
+			sent.Add(int64(n))
+		})
+	}
+	wait.Wait()
+	if sent.Load() != 2 || len(reminded(t, c, c.Ann, db.LetterInvitationReminder)) != 1 || len(reminded(t, c, c.Ben, db.LetterInvitationReminder)) != 1 {
+		t.Errorf("sent %d", sent.Load())
+	}
+}
+
+// Nothing that says what was sent is in memory: after the process ended at any moment, the database tells the next.
+func TestRemindersAfterAKill(t *testing.T) {
+	folder, clock := t.TempDir(), cast.NewClock()
+	days := 0
+	for start := 0; start < 8; start++ {
+		d, err := db.Open(t.Context(), folder, "", clock.Now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		from, _ := db.ParseEmail("portal@willow.example")
+		p := practice.New(d, practice.Config{Public: cast.Public, Composer: composer(t), From: from})
+		if start == 0 {
+			addInvited(t, d)
+		}
+		for range 2 {
+			n, err := p.Remind(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			days += n
+		}
+		if err := d.Update(t.Context(), func(tx *db.Tx) error { // a claim that nobody settles
+			_, err := tx.ClaimLetters(10, time.Minute)
+			if err != nil || start%2 == 1 {
+				return err
+			}
+			lost, err := tx.LostLetters(true)
+			for _, l := range lost {
+				err = errors.Join(err, tx.SettleLetter(db.Settlement{Letter: l, State: db.LetterAccepted}))
+			}
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		d.Close()
+		clock.Move(hoursPerDay)
+	}
+	if days < 1 || days > 2 {
+		t.Errorf("reminded %d times", days)
+	}
+}
+
+// addInvited makes a practice with one client, who was just invited.
+func addInvited(t *testing.T, d *db.DB) {
+	t.Helper()
+	if err := d.Update(t.Context(), func(tx *db.Tx) error {
+		zone, err := time.LoadLocation("America/New_York")
+		if err != nil {
+			return err
+		}
+		olga, ann := db.StaffMember{Name: "Olga", Role: db.RoleAdministrator}, db.Client{FirstName: "Ann", LastName: "Abbott"}
+		olga.Email, _ = db.ParseEmail("olga@willow.example")
+		ann.Email, _ = db.ParseEmail("ann@mail.example")
+		if err := errors.Join(tx.SaveOrganization(db.Organization{Name: "Willow", Phone: "5", TimeZone: zone, InvitationDays: 7}), tx.AddStaff(&olga), tx.AddClient(&ann)); err != nil {
+			return err
+		}
+		link := db.Link{Purpose: db.LinkJoin, ClientID: ann.ID, ExpiresAt: tx.Now().Add(7 * hoursPerDay)}
+		if err := tx.AddLink(&link); err != nil {
+			return err
+		}
+		i := db.Invitation{ClientID: ann.ID, LinkID: link.ID, SentBy: olga.ID}
+		if err := tx.AddInvitation(&i); err != nil {
+			return err
+		}
+		return tx.AddLetter(&db.Letter{Kind: db.LetterInvitation, ClientID: ann.ID, InvitationID: i.ID, LinkID: link.ID, MessageID: "first@willow.example", To: ann.Email, Data: []byte("x")})
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// What happens while a reminder waits takes it back, with its reason.
+func TestAReminderThatWaitsIsTakenBack(t *testing.T) {
+	for why, act := range map[string]func(t *testing.T, c *cast.Cast) error{
+		"The client has joined.": func(t *testing.T, c *cast.Cast) error {
+			_, _, err := c.Practice.ChoosePassword(t.Context(), lastToken(t, c, c.Ann.ID, 0), cast.Password+" too", "here")
+			return err
+		},
+		"Reminders were turned off.": func(t *testing.T, c *cast.Cast) error {
+			f, err := c.Practice.ReminderFields(t.Context(), c.Olga)
+			f.On = false
+			return errors.Join(err, c.Practice.ChangeReminders(t.Context(), c.Olga, f))
+		},
+		"Reminders were turned off. ": func(t *testing.T, c *cast.Cast) error {
+			return c.Practice.TurnReminders(t.Context(), c.Tom, c.Ann.PublicID, false)
+		},
+		"the invitation was revoked": func(t *testing.T, c *cast.Cast) error {
+			return c.Practice.RevokeInvitation(t.Context(), c.Tom, c.Ann.PublicID)
+		},
+		"A newer invitation took its place.": func(t *testing.T, c *cast.Cast) error {
+			c.Clock.Move(time.Hour)
+			return c.Practice.Resend(t.Context(), c.Tom, c.Ann.PublicID)
+		},
+		"Mail to this address came back.": func(t *testing.T, c *cast.Cast) error {
+			exec(t, c, "UPDATE email_addresses SET bounced_at = 1 WHERE client_id = ?", c.Ann.ID)
+			return nil
+		},
+		"The client may not be emailed.": func(t *testing.T, c *cast.Cast) error {
+			exec(t, c, "UPDATE clients SET no_email_at = 1 WHERE id = ?", c.Ann.ID)
+			return nil
+		},
+		"Its link would soon expire.": nil,
+	} {
+		t.Run(why, func(t *testing.T) {
+			c := cast.New(t)
+			sendTo(t, c, c.Ann)
+			c.Clock.Move(3*hoursPerDay + time.Hour)
+			if n := remind(t, c); n != 1 {
+				t.Fatalf("sent %d", n)
+			}
+			reminder := letters(t, c, c.Ann)[0]
+			if act == nil {
+				c.Clock.Move(3*hoursPerDay + 13*time.Hour)
+				link := db.Link{ExpiresAt: onFile(t, c, c.Ann.ID).Portal.ExpiresAt}
+				if got, end := mail.TooLate(reminder, link, c.Clock.Now()); got != why || end != db.LetterCancelled {
+					t.Errorf("%q, %s", got, end)
+				}
+				return
+			}
+			if err := act(t, c); err != nil {
+				t.Fatal(err)
+			}
+			accept(t, c)
+			for _, l := range letters(t, c, c.Ann) {
+				if l.ID == reminder.ID && (l.State != db.LetterCancelled || l.Reply != strings.TrimSpace(why)) {
+					t.Errorf("%s: %s", l.State, l.Reply)
+				}
+			}
+			if n := remind(t, c); n != 0 {
+				t.Errorf("and sent %d more", n)
+			}
+		})
+	}
+	c := cast.New(t)
+	withForms(t, c)
+	sendTo(t, c, c.Mia, "intake")
+	c.Clock.Move(7*hoursPerDay + time.Hour)
+	if n := remind(t, c); n != 1 {
+		t.Fatalf("sent %d", n)
+	}
+	exec(t, c, "UPDATE form_requests SET completed_at = 1 WHERE client_id = ?", c.Mia.ID)
+	accept(t, c)
+	if l := letters(t, c, c.Mia)[0]; l.State != db.LetterCancelled || l.Reply != "No form is open for the client any more." {
+		t.Errorf("%s: %s", l.State, l.Reply)
+	}
+}
+
+func TestWhoTurnsReminders(t *testing.T) {
+	c := cast.New(t)
+	sendTo(t, c, c.Ann)
+	for _, test := range []struct {
+		by     practice.Staff
+		client db.Client
+		want   error
+	}{
+		{c.Olga.Staff, c.Ann, nil}, {c.Tom, c.Ann, nil}, {c.Tess, c.Ben, nil}, // she edits him
+		{c.Tess, c.Ann, practice.ErrNotFound}, {c.Finn, c.Ann, practice.ErrNotAllowed}, {practice.Staff{}, c.Ann, practice.ErrNotFound},
+	} {
+		for _, on := range []bool{false, false, true} {
+			before := audited(t, c, "turned reminders off") + audited(t, c, "turned reminders on")
+			if err := c.Practice.TurnReminders(t.Context(), test.by, test.client.PublicID, on); !errors.Is(err, test.want) {
+				t.Fatalf("%s: %v, want %v", test.by.Name(), err, test.want)
+			}
+			d := details(t, c, test.client)
+			if entries := audited(t, c, "turned reminders off") + audited(t, c, "turned reminders on"); test.want == nil && d.Reminders.Off == on || entries-before > 1 {
+				t.Errorf("%s turned them %v: %+v, %d entries", test.by.Name(), on, d.Reminders, entries-before)
+			}
+		}
+	}
+	if off := audited(t, c, "turned reminders off"); off != 3 {
+		t.Errorf("turned off %d times", off)
+	}
+}
+
+func TestWhatAClientsPageSaysOfReminders(t *testing.T) {
+	c := cast.New(t)
+	none := func(client db.Client, want string) {
+		t.Helper()
+		if d := details(t, c, client).Reminders; d.None != want || !d.Next.IsZero() {
+			t.Errorf("%+v, want %q", d, want)
+		}
+	}
+	none(c.Sam, "No email address on file.")
+	none(c.Ann, "The client isn't invited.")
+	none(c.Mia, "No form is open.")
+	sendTo(t, c, c.Ann)
+	zone, err := time.LoadLocation("America/New_York")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Sent on Monday at 10:04 in New York.
+	if d := details(t, c, c.Ann).Reminders; !d.Next.Equal(time.Date(2026, 11, 5, 10, 4, 5, 0, zone)) {
+		t.Errorf("%+v", d)
+	}
+	c.Clock.Move(3*hoursPerDay + 12*time.Hour) // nobody was there until ten at night
+	if d := details(t, c, c.Ann).Reminders; !d.Next.Equal(time.Date(2026, 11, 6, 8, 0, 0, 0, zone)) {
+		t.Errorf("%+v", d)
+	}
+	if n := remind(t, c); n != 0 {
+		t.Errorf("sent %d in quiet hours", n)
+	}
+	c.Clock.Move(10 * time.Hour)
+	if n := remind(t, c); n != 1 {
+		t.Errorf("sent %d", n)
+	}
+	none(c.Ann, "Another letter has to leave first.")
+	accept(t, c)
+	c.Clock.Move(2*hoursPerDay + 3*time.Hour)
+	remind(t, c)
+	accept(t, c)
+	none(c.Ann, "All 2 were sent.")
+	c.Clock.Move(2 * hoursPerDay)
+	none(c.Ann, "The invitation expired.")
+	if n := audited(t, c, "sent a reminder"); n != 2 {
+		t.Errorf("%d entries", n)
+	}
+}
+
+func TestReminderSettings(t *testing.T) {
+	c := cast.New(t)
+	f, err := c.Practice.ReminderFields(t.Context(), c.Olga)
+	if err != nil || !f.On || f.InvitationDays != "3, 6" || f.FormsDays != "7" || f.FormsTimes != "3" || f.QuietFrom != "20" || f.QuietUntil != "8" {
+		t.Fatalf("%+v, %v", f, err)
+	}
+	for name, test := range map[string]struct {
+		change func(*practice.ReminderFields)
+		field  string
+	}{
+		"no days":         {func(f *practice.ReminderFields) { f.InvitationDays = " , " }, "invitation_days"},
+		"five":            {func(f *practice.ReminderFields) { f.InvitationDays = "1 2 3 4 5" }, "invitation_days"},
+		"words":           {func(f *practice.ReminderFields) { f.InvitationDays = "three" }, "invitation_days"},
+		"zero":            {func(f *practice.ReminderFields) { f.InvitationDays = "0, 3" }, "invitation_days"},
+		"backwards":       {func(f *practice.ReminderFields) { f.InvitationDays = "6, 3" }, "invitation_days"},
+		"twice":           {func(f *practice.ReminderFields) { f.InvitationDays = "3, 3" }, "invitation_days"},
+		"after the link":  {func(f *practice.ReminderFields) { f.InvitationDays = "3, 7" }, "invitation_days"},
+		"every 0 days":    {func(f *practice.ReminderFields) { f.FormsDays = "0" }, "forms_days"},
+		"every 61 days":   {func(f *practice.ReminderFields) { f.FormsDays = "61" }, "forms_days"},
+		"11 times":        {func(f *practice.ReminderFields) { f.FormsTimes = "11" }, "forms_times"},
+		"some times":      {func(f *practice.ReminderFields) { f.FormsTimes = "some" }, "forms_times"},
+		"hour 24":         {func(f *practice.ReminderFields) { f.QuietFrom = "24" }, "quiet_from"},
+		"no hour":         {func(f *practice.ReminderFields) { f.QuietUntil = "" }, "quiet_until"},
+		"somebody's else": {func(f *practice.ReminderFields) { f.Version, f.FormsDays = "old", "9" }, "version"},
+	} {
+		typed := f
+		test.change(&typed)
+		err := c.Practice.ChangeReminders(t.Context(), c.Olga, typed)
+		if wrong, ok := err.(practice.Invalid); !ok || len(wrong) != 1 || wrong[test.field] == "" {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if n := audited(t, c, "changed the reminders"); n != 0 {
+		t.Errorf("%d entries of refused changes", n)
+	}
+	f.InvitationDays, f.FormsTimes, f.QuietFrom, f.QuietUntil = "1;2, 5", "0", "0", "0"
+	for range 2 { // the second time changes nothing
+		if err := c.Practice.ChangeReminders(t.Context(), c.Olga, f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, err := c.Practice.ReminderFields(t.Context(), c.Olga); err != nil || got.InvitationDays != "1, 2, 5" || got.FormsTimes != "0" || got.Version == f.Version {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if n := audited(t, c, "changed the reminders"); n != 1 {
+		t.Errorf("%d entries", n)
+	}
+	if err := c.Practice.ChangeReminders(t.Context(), practice.Administrator{}, f); !errors.Is(err, practice.ErrNotAllowed) {
+		t.Error(err)
 	}
 }
