@@ -115,7 +115,7 @@ func TestDefaultMessages(t *testing.T) {
 	withForms(t, c)
 	load := func() practice.DefaultMessage {
 		all, err := c.Practice.DefaultMessages(t.Context(), c.Olga)
-		if err != nil || len(all) != 4 || all[0].Kind != db.InvitationMessage || all[2].Kind != db.FormsMessage || !all[2].Own() {
+		if err != nil || len(all) != 8 || all[0].Kind != db.InvitationMessage || all[4].Kind != db.FormsMessage || !all[4].Own() {
 			t.Fatalf("got %v, %v", all, err)
 		}
 		return all[0]
