@@ -124,13 +124,22 @@ var linkInMail = regexp.MustCompile(`/link/([A-Za-z0-9_-]{43})`)
 
 // join chooses a password by the link in the newest letter to an address.
 func (d *Practice) join(ctx context.Context, address string) (practice.Actor, error) {
+	token, err := d.open(ctx, address)
+	if err != nil {
+		return practice.Actor{}, err
+	}
+	_, who, err := d.ChoosePassword(ctx, token, Password, "demo")
+	return who, err
+}
+
+// open opens the link in the newest letter to an address, and returns its token.
+func (d *Practice) open(ctx context.Context, address string) (token string, err error) {
 	for _, letter := range d.Box.List() {
 		if link := linkInMail.FindStringSubmatch(letter.Text); letter.EnvelopeTo == address && link != nil {
-			_, who, err := d.ChoosePassword(ctx, link[1], Password, "demo")
-			return who, err
+			return link[1], d.NoteOpened(ctx, link[1])
 		}
 	}
-	return practice.Actor{}, fmt.Errorf("no letter with a link for %s", address)
+	return "", fmt.Errorf("no letter with a link for %s", address)
 }
 
 // person is an invented client.
@@ -268,13 +277,26 @@ func (d *Practice) askAgain(ctx context.Context) error {
 	return nil
 }
 
-// inviteLately: invitations that are on their way, arrived, or were refused.
+// inviteLately: invitations that are on their way, arrived, were opened, were refused, or came back.
 func (d *Practice) inviteLately(ctx context.Context) error {
 	d.Clock.daysAgo(1)
-	if err := d.send(ctx, packet, addresses(18, 26)...); err != nil {
+	lately := addresses(18, 26)
+	if err := d.send(ctx, packet, lately...); err != nil {
 		return err
 	}
 	d.Clock.daysAgo(0)
+	for _, address := range lately[:3] {
+		if _, err := d.open(ctx, address); err != nil {
+			return err
+		}
+	}
+	back, err := d.ClientWithEmail(ctx, d.olga.Staff, lately[7])
+	if err == nil {
+		err = d.MarkBounced(ctx, d.olga.Staff, back.PublicID, lately[7])
+	}
+	if err != nil {
+		return err
+	}
 	var hard []string
 	for _, c := range people {
 		if strings.HasSuffix(c.address, bouncing) || strings.HasSuffix(c.address, waiting) {
