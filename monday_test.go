@@ -76,6 +76,20 @@ func TestStoryMonday(t *testing.T) {
 	olga.at("/drafts/[^/]+/sent")
 	olga.sees("20 letters were accepted by the mail server.")
 
+	// What became of each stands in one list, narrowed down while one looks.
+	olga.opens("/organization/client-portal/invitations")
+	olga.inspects("invitations")
+	olga.searches("aldermoor", "5 sendings found")
+	olga.sees("5 clients were invited: 0 joined")
+	olga.clicks("link", "Invited 5")
+	olga.until("the state to be asked for", func() (bool, error) {
+		return perform(olga, chromedp.Evaluate[bool](`document.querySelector('#state-invited[aria-current]') != null`))
+	})
+	olga.searches("di aldermoor", "1 sending found")
+	if query := evaluate[string](olga, `location.search`); !strings.Contains(query, "state=Invited") {
+		t.Errorf("the search forgot the state: %s", query)
+	}
+
 	olga.opens("/clients?state=Invited&q=mail.example&tag=evening")
 	olga.sees("20 clients found")
 	olga.opens("/clients?state=Not+invited&q=flo")
