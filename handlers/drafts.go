@@ -396,6 +396,9 @@ type sentPage struct {
 // ProgressURL is what the page asks while letters are on their way.
 func (p sentPage) ProgressURL() string { return draftPath(p.Draft.PublicID) + "/sent?poll=1" }
 
+// Why says in plain words why a letter didn't leave.
+func (p sentPage) Why(reply string) string { return practice.ReplyTrouble(reply).Why }
+
 // Watch tells that more will happen by itself.
 func (p sentPage) Watch() bool { return p.Progress.Moving() && p.MailHeld == "" }
 

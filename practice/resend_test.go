@@ -278,7 +278,21 @@ func TestResendToMany(t *testing.T) {
 	resend(practice.ResendChosen{IDs: []string{ids[2], ids[2], ids[0], ids[1], c.Ann.PublicID, "nobody"}}, practice.Resent{Sent: 1, Soon: 1, Over: 2})
 	resend(practice.ResendChosen{IDs: []string{ids[2]}}, practice.Resent{Soon: 1})
 	resend(practice.ResendChosen{Expired: &practice.SendingQuery{Words: "z01", State: db.SendingJoined}}, practice.Resent{Sent: 10})
-	resend(practice.ResendChosen{Expired: &practice.SendingQuery{}}, practice.Resent{Sent: 217})
+	// Two at once send once to each.
+	var wait sync.WaitGroup
+	var sent [2]practice.Resent
+	for i := range sent {
+		wait.Go(func() {
+			var err error
+			if sent[i], err = c.Practice.ResendChosen(t.Context(), c.Olga, practice.ResendChosen{Expired: &practice.SendingQuery{}}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wait.Wait()
+	if sent[0].Sent+sent[1].Sent != 217 {
+		t.Errorf("two at once: %+v", sent)
+	}
 	resend(practice.ResendChosen{Expired: &practice.SendingQuery{}}, practice.Resent{})
 	for n, want := range map[int]int{0: 2, 1: 1, 2: 2, 3: 2, 12: 2, 229: 2} {
 		if got := len(lettersTo(t, c, onFileBy(t, c, ids[n]).ID, 0)); got != want {

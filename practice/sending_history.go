@@ -106,7 +106,7 @@ func letterStep(s db.Sending) (Step, time.Time) {
 	if s.Letter == db.LetterNeedsAttention {
 		words = "Needs attention"
 	}
-	t := replyTrouble(s.Reply)
+	t := ReplyTrouble(s.Reply)
 	if t.Why == s.Reply {
 		return Step{Words: words + ": " + s.Reply, Sign: StepBad}, s.SettledAt
 	}

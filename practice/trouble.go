@@ -30,7 +30,7 @@ func PortalTrouble(p db.Portal, zone *time.Location) Trouble {
 	if t := AddressTrouble(p, zone); t.Why != "" || p.Letter != db.LetterFailed && p.Letter != db.LetterNeedsAttention {
 		return t
 	}
-	return replyTrouble(p.Reply)
+	return ReplyTrouble(p.Reply)
 }
 
 // sendingTrouble is why a sending to a client couldn't be sent.
@@ -39,13 +39,13 @@ func sendingTrouble(s db.Sending, c db.Client, zone *time.Location) Trouble {
 	case s.Troubled:
 		return AddressTrouble(c.Portal, zone)
 	case s.Letter == db.LetterFailed || s.Letter == db.LetterNeedsAttention:
-		return replyTrouble(s.Reply)
+		return ReplyTrouble(s.Reply)
 	}
 	return Trouble{}
 }
 
-// replyTrouble puts why a letter stopped in plain words, unless they are our own already: a mail server's begin with a number.
-func replyTrouble(reply string) Trouble {
+// ReplyTrouble puts why a letter stopped in plain words, unless they are our own already: a mail server's begin with a number.
+func ReplyTrouble(reply string) Trouble {
 	if reply == "" || reply[0] < '0' || reply[0] > '9' {
 		return Trouble{Why: reply}
 	}
