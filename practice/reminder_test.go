@@ -306,17 +306,59 @@ const hoursPerDay = 24 * time.Hour
 
 func TestTwoFellDueWhileTheServerWasOff(t *testing.T) {
 	c := cast.New(t)
+	f, err := c.Practice.ReminderFields(t.Context(), c.Olga)
+	f.InvitationDays = "1, 2"
+	if err := errors.Join(err, c.Practice.ChangeReminders(t.Context(), c.Olga, f)); err != nil {
+		t.Fatal(err)
+	}
 	sendTo(t, c, c.Ann)
-	c.Clock.Move(6*hoursPerDay + time.Hour) // past both days; some 23 hours of the link are left
+	c.Clock.Move(2*hoursPerDay + time.Hour) // past both days
 	if n := remind(t, c); n != 1 {
 		t.Fatalf("sent %d, not one for both", n)
 	}
 	accept(t, c)
-	for range 5 {
+	for range 12 {
 		c.Clock.Move(5 * time.Hour)
 		if n := remind(t, c); n != 0 {
 			t.Fatalf("%v: sent %d more", c.Clock.Now(), n)
 		}
+	}
+}
+
+// A reminder of an invitation says what the invitation said: until when its link works, and who sent it.
+func TestAReminderRepeatsTheDayOnWhichTheLinkExpires(t *testing.T) {
+	c := cast.New(t)
+	withForms(t, c)
+	sendTo(t, c, c.Ann)
+	sendTo(t, c, c.Leo, "intake")
+	text := func(client db.Client) string {
+		return strings.ReplaceAll(string(data(t, c, letters(t, c, client)[0])), "=\r\n", "")
+	}
+	const day = "Monday, November 9, 2026"
+	if !strings.Contains(text(c.Ann), day) {
+		t.Fatal(text(c.Ann))
+	}
+	c.Clock.Move(3*hoursPerDay + time.Hour)
+	if n := remind(t, c); n != 1 {
+		t.Fatalf("sent %d", n)
+	}
+	for _, words := range []string{day, "It is the same link as before", "Join Client Portal", "Olga Olson sent you this", "/link/" + mail.Slot} {
+		if !strings.Contains(text(c.Ann), words) {
+			t.Errorf("%q is not in: %s", words, text(c.Ann))
+		}
+	}
+	accept(t, c)
+	c.Clock.Move(4 * hoursPerDay)
+	if n := remind(t, c); n != 1 {
+		t.Fatalf("sent %d", n)
+	}
+	for _, words := range []string{"something is still waiting", "/sign-in", "Olga Olson sent you this"} {
+		if !strings.Contains(text(c.Leo), words) {
+			t.Errorf("%q is not in: %s", words, text(c.Leo))
+		}
+	}
+	if strings.Contains(text(c.Leo), "Intake") {
+		t.Error("it names the form")
 	}
 }
 
