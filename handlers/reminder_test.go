@@ -75,7 +75,7 @@ func TestClientsPageTellsOfReminders(t *testing.T) {
 	tom := s.as("Tom")
 	path := "/clients/" + s.Ann.PublicID
 	tom.get(path).want(200, next, "Turn off reminders")
-	tom.follow(tom.post(path+"/reminders", "turn", "off")).want(200, "Reminders are turned off for this client.", "None: They are turned off for this client.", "Turn on reminders")
+	tom.follow(tom.post(path+"/reminders", "turn", "off")).want(200, "Reminders are turned off for this client.", "None. They are turned off for this client.", "Turn on reminders")
 	tom.follow(tom.post(path+"/reminders", "turn", "on")).want(200, next)
 	if page := s.as("Finn").get(path).want(200, next); strings.Contains(page.body, "Turn off reminders") {
 		t.Error("Finn is offered what he may not do")

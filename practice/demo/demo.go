@@ -71,7 +71,7 @@ type Practice struct {
 // Invent makes the staff and the clients, and returns how the staff sign in.
 func (d *Practice) Invent(ctx context.Context) ([]SignIn, error) {
 	d.staff = map[string]practice.Staff{}
-	steps := []func(context.Context) error{d.begin, d.addClients, d.inviteLongAgo, d.inviteAndJoin, d.askAgain, d.inviteLately, d.turnOff}
+	steps := []func(context.Context) error{d.begin, d.addClients, d.inviteLongAgo, d.remind, d.inviteAndJoin, d.askAgain, d.inviteLately, d.turnOff}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
 			return nil, fmt.Errorf("invent the demo: %w", err)
@@ -231,6 +231,47 @@ var packet = []string{"privacy-practices", "informed-consent", "intake"}
 func (d *Practice) inviteLongAgo(ctx context.Context) error {
 	d.Clock.daysAgo(11)
 	return d.send(ctx, packet, addresses(0, 4)...)
+}
+
+// remind: those who were invited long ago were reminded, at whatever hour the demo is started.
+func (d *Practice) remind(ctx context.Context) error {
+	d.Clock.daysAgo(8)
+	usual, err := d.ReminderFields(ctx, d.olga)
+	if err != nil {
+		return err
+	}
+	never := usual
+	never.QuietFrom, never.QuietUntil, never.Version = "0", "0", ""
+	if err := d.ChangeReminders(ctx, d.olga, never); err != nil {
+		return err
+	}
+	if _, err := d.Remind(ctx); err != nil {
+		return err
+	}
+	if err := d.untilSent(ctx); err != nil {
+		return err
+	}
+	usual.Version = ""
+	return d.ChangeReminders(ctx, d.olga, usual)
+}
+
+// untilSent waits for the letters that are queued, none of which is hard to deliver.
+func (d *Practice) untilSent(ctx context.Context) error {
+	late := time.NewTimer(10 * time.Second)
+	defer late.Stop()
+	for {
+		l, err := d.Letters(ctx, d.olga, db.LetterFilter{}, 0, 1)
+		if err != nil || l.Count[db.LetterQueued]+l.Count[db.LetterSending] == 0 {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-late.C:
+			return fmt.Errorf("the outbox stands still: %v", l.Count)
+		case <-time.After(2 * time.Millisecond):
+		}
+	}
 }
 
 // inviteAndJoin: those who joined, and how far each came.
