@@ -98,7 +98,7 @@ const (
 		AND NOT EXISTS (SELECT 1 FROM letters n WHERE n.client_id = l.client_id AND n.id > l.id AND n.kind = l.kind))`
 	sendingForms = ` FROM form_requests r WHERE r.client_id = l.client_id AND r.revoked_at IS NULL AND r.sent_at <= l.created_at
 		AND (r.completed_at IS NULL OR r.completed_at > l.created_at)`
-	sendingReminders = ` FROM letters m WHERE m.client_id = l.client_id AND m.id > l.id AND m.kind IN ('invitation reminder', 'forms reminder') AND m.state <> 'cancelled'
+	sendingReminders = ` FROM letters m WHERE m.client_id = l.client_id AND m.id > l.id AND m.` + isReminder + ` AND m.state <> 'cancelled'
 		AND NOT EXISTS (SELECT 1 FROM letters n WHERE n.client_id = l.client_id AND n.id > l.id AND n.id < m.id AND n.kind IN ('invitation', 'forms'))`
 )
 

@@ -114,7 +114,7 @@ func TestSendingsAreWhatTheRecordsSay(t *testing.T) {
 			return send(tx, c, Letter{Kind: LetterForms})
 		},
 		"remind": func(tx *Tx, c Client) error {
-			return send(tx, c, Letter{Kind: []LetterKind{"invitation reminder", "forms reminder", LetterNewPassword}[r.IntN(3)]})
+			return send(tx, c, Letter{Kind: []LetterKind{LetterInvitationReminder, LetterFormsReminder, LetterNewPassword}[r.IntN(3)]})
 		},
 		"ask": func(tx *Tx, c Client) error {
 			forms, err := tx.Forms()

@@ -389,7 +389,7 @@ func TestSendingHistory(t *testing.T) {
 	token := lastToken(t, c, c.Ann.ID, 0)
 	c.Clock.Move(time.Hour)
 	update(func(tx *db.Tx) error {
-		return tx.AddLetter(&db.Letter{Kind: "invitation reminder", ClientID: c.Ann.ID, MessageID: "<r@x.example>", To: c.Ann.Email, Data: []byte("x")})
+		return tx.AddLetter(&db.Letter{Kind: db.LetterInvitationReminder, ClientID: c.Ann.ID, MessageID: "<r@x.example>", To: c.Ann.Email, Data: []byte("x")})
 	})
 	settle(t, c, db.LetterAccepted, "250 OK")
 	c.Clock.Move(time.Hour)
