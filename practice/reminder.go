@@ -124,7 +124,7 @@ func remindedSo(sent int) string {
 	case 0:
 		return "None are sent for forms."
 	case 1:
-		return "The one that is sent was sent."
+		return "The only one was sent."
 	}
 	return fmt.Sprintf("All %d were sent.", sent)
 }

@@ -693,3 +693,82 @@ func TestReminderSettings(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Whatever stands between a client and a reminder, none is queued; once it is gone, one is.
+func TestWhoIsNotReminded(t *testing.T) {
+	for name, test := range map[string]struct {
+		before, undo func(t *testing.T, c *cast.Cast) error
+	}{
+		"nothing": {},
+		"access turned off": {func(t *testing.T, c *cast.Cast) error {
+			return c.Practice.TurnPortal(t.Context(), c.Olga, c.Ann.PublicID, false)
+		},
+			nil},
+		"archived": {func(t *testing.T, c *cast.Cast) error {
+			return c.Practice.ArchiveClient(t.Context(), c.Olga.Staff, c.Ann.PublicID)
+		}, nil},
+		"not to be emailed": {statement("UPDATE clients SET no_email_at = 1 WHERE first_name = 'Ann'"), statement("UPDATE clients SET no_email_at = NULL")},
+		"bounced":           {statement("UPDATE email_addresses SET bounced_at = 1 WHERE canonical = 'ann@mail.example'"), statement("UPDATE email_addresses SET bounced_at = NULL")},
+		"unwanted":          {statement("UPDATE email_addresses SET unwanted_at = 1 WHERE canonical = 'ann@mail.example'"), statement("UPDATE email_addresses SET unwanted_at = NULL")},
+		"portal off": {func(t *testing.T, c *cast.Cast) error { return c.Practice.TurnPortalOff(t.Context(), c.Olga) },
+			func(t *testing.T, c *cast.Cast) error { return c.Practice.TurnPortalOn(t.Context(), c.Olga) }},
+		"outbox paused": {func(t *testing.T, c *cast.Cast) error { return c.Practice.PauseOutbox(t.Context(), c.Olga) },
+			func(t *testing.T, c *cast.Cast) error { return c.Practice.ResumeOutbox(t.Context(), c.Olga) }},
+		"reminders off": {func(t *testing.T, c *cast.Cast) error {
+			return c.Practice.TurnReminders(t.Context(), c.Tom, c.Ann.PublicID, false)
+		}, func(t *testing.T, c *cast.Cast) error {
+			return c.Practice.TurnReminders(t.Context(), c.Tom, c.Ann.PublicID, true)
+		}},
+		"another address": {statement("UPDATE links SET ended_at = 1 WHERE purpose = 'join'"), nil}, // which ends the link
+		"refused":         {statement("UPDATE letters SET state = 'failed'"), nil},
+		"a letter waits":  {statement("UPDATE letters SET state = 'sending', settled_at = NULL"), statement("UPDATE letters SET state = 'accepted', settled_at = 1")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := cast.New(t)
+			sendTo(t, c, c.Ann)
+			c.Clock.Move(3*hoursPerDay + time.Hour)
+			if test.before != nil {
+				if err := test.before(t, c); err != nil {
+					t.Fatal(err)
+				}
+				if n := remind(t, c); n != 0 {
+					t.Errorf("sent %d", n)
+				}
+			}
+			if test.before == nil || test.undo != nil {
+				if test.undo != nil {
+					if err := test.undo(t, c); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if n := remind(t, c); n != 1 {
+					t.Errorf("sent %d once nothing was in the way", n)
+				}
+			}
+		})
+	}
+}
+
+func statement(words string) func(*testing.T, *cast.Cast) error {
+	return func(t *testing.T, c *cast.Cast) error { exec(t, c, words); return nil }
+}
+
+// Who was told of their forms again by hand has a week from then.
+func TestWordByHandPutsAReminderOff(t *testing.T) {
+	c := cast.New(t)
+	withForms(t, c)
+	sendTo(t, c, c.Mia, "intake")
+	c.Clock.Move(6 * hoursPerDay)
+	if err := c.Practice.Resend(t.Context(), c.Tom, c.Mia.PublicID); err != nil {
+		t.Fatal(err)
+	}
+	accept(t, c)
+	c.Clock.Move(6 * hoursPerDay)
+	if n := remind(t, c); n != 0 {
+		t.Errorf("sent %d", n)
+	}
+	c.Clock.Move(hoursPerDay)
+	if n := remind(t, c); n != 1 {
+		t.Errorf("sent %d a week later", n)
+	}
+}
