@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"log"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -40,6 +41,7 @@ const (
 	benchClients = 100_000
 	benchBusy    = 16                     // connections that search at once
 	benchBurst   = 700 * time.Millisecond // how long they do
+	benchFar     = 20 * time.Millisecond  // to a relay elsewhere and back
 )
 
 // benchTerms are looked for: every address has a dash, a hundred have the first term, an eighth of the names the second.
@@ -63,7 +65,7 @@ func BenchmarkAnteroom(b *testing.B) {
 		m.importing(b, list)
 		m.coldStart(b)
 	}
-	sink := newSink(b)
+	sink := newSink(b, 0)
 	folder := benchFolder(b)
 	anteroom(b, "100000 will be added", "import", "-data", folder, list)
 	site := start(b, []string{"ANTEROOM_SMTP_URL=smtp://" + sink.addr + "?tls=none", "ANTEROOM_SMTP_FROM=portal@willow.example"}, "serve", "-data", folder)
@@ -79,9 +81,16 @@ func BenchmarkAnteroom(b *testing.B) {
 	m.add("memory searching", memory(b, site, "VmHWM"))
 	for round := range benchRounds {
 		m.inviting(b, site, sink, cookie, round)
-		m.letters(b, site, sink, loop, cookie, round)
+		m.sending(b, "letters", site, sink, loop, cookie, fmt.Sprintf("g%d", round+1))
 	}
 	m.add("memory at the end", memory(b, site, "VmRSS"))
+	site.stop(syscall.SIGTERM)
+	far := newSink(b, benchFar)
+	site = start(b, []string{"ANTEROOM_SMTP_URL=smtp://" + far.addr + "?tls=none", "ANTEROOM_SMTP_FROM=portal@willow.example"}, "serve", "-data", folder)
+	cookie, loop = signIn(b, site), beside(b, "loop", far.addr)
+	for round := range benchRounds {
+		m.sending(b, "letters to a relay 20 ms away", site, far, loop, cookie, fmt.Sprintf("g6%d-", round))
+	}
 	m.story(b)
 	m.print()
 }
@@ -130,6 +139,10 @@ func (m measures) print() {
 		figure{"letters, share of the bare loop", "%.0f %%", 60, true},
 		figure{"letters, CPU for 1,000", "%.2f s", 0.26, false},
 		figure{"letters, bare loop, CPU for 1,000", "%.2f s", 0, false},
+		figure{"letters to a relay 20 ms away", "%.0f/s", 110, true},
+		figure{"letters to a relay 20 ms away, bare loop", "%.0f/s", 0, true},
+		figure{"letters to a relay 20 ms away, share of the bare loop", "%.0f %%", 0, true},
+		figure{"letters to a relay 20 ms away, CPU for 1,000", "%.2f s", 0, false},
 		figure{"import", "%.0f rows/s", 15_600, true},
 		figure{"import: CPU", "%.1f s", 6, false},
 		figure{"import: memory at most", "%.0f MB", 200, false},
@@ -451,33 +464,35 @@ func (m measures) inviting(b *testing.B, site *server, sink *sink, cookie string
 	m.add("click on send, 1,000 invitations: first letter accepted", milliseconds(sink.first.Sub(begun)))
 }
 
-// letters sends five thousand letters, and as many without an outbox.
-func (m measures) letters(b *testing.B, site *server, sink *sink, loop *aside, cookie string, round int) {
-	const n = 5000
-	var groups []string
-	for i := range n / 1000 {
-		groups = append(groups, fmt.Sprintf("g%d%d-", round+1, i))
+// sending invites all whose address begins so, and sends as many letters without an outbox.
+func (m measures) sending(b *testing.B, name string, site *server, sink *sink, loop *aside, cookie, whom string) {
+	draft := choose(b, site, cookie, whom)
+	n := 1000
+	if !strings.HasSuffix(whom, "-") {
+		n *= 10 // its groups
 	}
-	draft := choose(b, site, cookie, groups...)
 	sink.expect(n)
 	post(b, site, cookie, draft+"/send", nil)
 	spent := cpu(b, site.cmd.Process.Pid)
 	sink.wait(b)
-	pace := (n - 1) / sink.last.Sub(sink.first).Seconds()
-	for !strings.Contains(get(b, site, cookie, draft+"/sent"), "5,000 letters were accepted") { // and that is kept
+	pace := float64(n-1) / sink.last.Sub(sink.first).Seconds()
+	accepted := thousandsOf(n) + " letters were accepted"
+	for !strings.Contains(get(b, site, cookie, draft+"/sent"), accepted) { // and that is kept
 		time.Sleep(20 * time.Millisecond)
 	}
-	m.add("letters", pace)
-	m.add("letters, CPU for 1,000", (cpu(b, site.cmd.Process.Pid)-spent).Seconds()/n*1000)
+	m.add(name, pace)
+	m.add(name+", CPU for 1,000", (cpu(b, site.cmd.Process.Pid)-spent).Seconds()/float64(n)*1000)
 	sink.expect(n)
 	spent = cpu(b, loop.pid)
 	loop.do(b, fmt.Sprint(n, " ", sink.size))
 	sink.wait(b)
-	bare := (n - 1) / sink.last.Sub(sink.first).Seconds()
-	m.add("letters, bare loop", bare)
-	m.add("letters, bare loop, CPU for 1,000", (cpu(b, loop.pid)-spent).Seconds()/n*1000)
-	m.add("letters, share of the bare loop", 100*pace/bare)
+	bare := float64(n-1) / sink.last.Sub(sink.first).Seconds()
+	m.add(name+", bare loop", bare)
+	m.add(name+", bare loop, CPU for 1,000", (cpu(b, loop.pid)-spent).Seconds()/float64(n)*1000)
+	m.add(name+", share of the bare loop", 100*pace/bare)
 }
+
+func thousandsOf(n int) string { return fmt.Sprintf("%d,%03d", n/1000, n%1000) }
 
 // choose selects all that some searches find and returns the draft's path.
 func choose(b *testing.B, site *server, cookie string, terms ...string) string {
@@ -530,16 +545,72 @@ type sink struct {
 	size        int // of a letter
 }
 
-func newSink(b *testing.B) *sink {
+// newSink opens one that answers as if it were so far away, there and back.
+func newSink(b *testing.B, far time.Duration) *sink {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		b.Fatal(err)
 	}
 	s := &sink{addr: l.Addr().String()}
 	server := smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) { return s, nil }))
-	go server.Serve(l)
+	server.ErrorLog = log.New(io.Discard, "", 0) // that the program ended in between is no news
+	go server.Serve(farListener{l, far})
 	b.Cleanup(func() { server.Close() })
 	return s
+}
+
+// farListener takes connections from far away.
+type farListener struct {
+	net.Listener
+	far time.Duration
+}
+
+func (l farListener) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if err != nil || l.far == 0 {
+		return conn, err
+	}
+	c := &farConn{Conn: conn, chunks: make(chan chunk, 1024)}
+	go c.receive(l.far)
+	return c, nil
+}
+
+// farConn lets what arrives be read some time later, without slowing the stream.
+type farConn struct {
+	net.Conn
+	chunks chan chunk
+	rest   []byte
+}
+
+type chunk struct {
+	bytes []byte
+	due   time.Time
+}
+
+func (c *farConn) receive(far time.Duration) {
+	defer close(c.chunks)
+	for {
+		buffer := make([]byte, 16<<10)
+		n, err := c.Conn.Read(buffer)
+		if err != nil {
+			return
+		}
+		c.chunks <- chunk{buffer[:n], time.Now().Add(far)}
+	}
+}
+
+func (c *farConn) Read(p []byte) (int, error) {
+	if len(c.rest) == 0 {
+		next, open := <-c.chunks
+		if !open {
+			return 0, io.EOF
+		}
+		time.Sleep(time.Until(next.due))
+		c.rest = next.bytes
+	}
+	n := copy(p, c.rest)
+	c.rest = c.rest[n:]
+	return n, nil
 }
 
 // expect begins to count.
