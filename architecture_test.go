@@ -20,7 +20,7 @@ var imports = map[string][]string{
 	"anteroom/static":   nil,
 
 	"anteroom/mail/mailbox":  nil,                                                          // the demo's mailbox, and the tests' relay
-	"anteroom/practice/demo": {"practice", "mail/mailbox", "forms", "db"},                  // the demo's people
+	"anteroom/practice/demo": {"practice", "mail", "mail/mailbox", "forms", "db"},          // the demo's people
 	"anteroom/practice/cast": {"practice", "mail", "mail/mailbox", "forms", "db", "views"}, // the tests' people
 }
 
