@@ -117,6 +117,14 @@ func (s *Site) sendTestLetter(c *fiber.Ctx, by practice.Administrator) error {
 	return s.seeOther(c, mailSettingsPath+"#test")
 }
 
+func (s *Site) forgetMail(c *fiber.Ctx, by practice.Administrator) error {
+	if err := s.Practice.ForgetMail(c.UserContext(), by); err != nil {
+		return err
+	}
+	s.notify(c, "mail forgotten")
+	return s.seeOther(c, mailSettingsPath)
+}
+
 // textField is one field into which something is typed about mail.
 type textField struct {
 	Name, Label, Hint string
@@ -181,7 +189,7 @@ func (s *Site) mailDomain(c *fiber.Ctx, by practice.Administrator) error {
 
 // recordStates are the kinds of badge that tell of a record.
 var recordStates = map[practice.RecordState]string{
-	practice.RecordFine: "good", practice.RecordNotAsked: "plain", practice.RecordOpen: "info", practice.RecordUnknown: "warn",
+	practice.RecordFine: "good", practice.RecordOpen: "info", practice.RecordUnknown: "warn",
 	practice.RecordShort: "warn", practice.RecordMissing: "warn", practice.RecordHarsh: "bad", practice.RecordFaulty: "bad",
 }
 

@@ -72,6 +72,7 @@ func TestMailIsSetOnAScreen(t *testing.T) {
 	if len(box.List()) != 3 {
 		t.Errorf("%d letters", len(box.List()))
 	}
+	olga.follow(olga.post(mailPath+"/forget")).want(http.StatusOK, "The mail settings are forgotten", "Who sends your practice’s mail?")
 	if strings.Contains(s.log.String(), relayPassword) {
 		t.Error("the log holds the password")
 	}

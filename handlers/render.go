@@ -215,6 +215,7 @@ var notices = map[string]string{
 	"outbox resumed":    "Letters leave again.",
 	"outbox tried":      "The mail server is being asked again.",
 
+	"mail forgotten":        "The mail settings are forgotten, with their secrets. Letters wait until there are new ones.",
 	"mail saved":            "Saved. Letters go there from now on.",
 	"mail saved, set aside": "Saved. Letters go there from now on. Letters that were written for another From address, and now need attention: %s.",
 

@@ -101,6 +101,8 @@ func (s *Site) routes() []route {
 		{"POST", mailSettingsPath, s.administrator(s.saveMailSettings)},
 		{"GET", mailPath + "/test", s.administrator(s.mail)}, // where a refused write leaves the browser
 		{"POST", mailPath + "/test", s.administrator(s.sendTestLetter)},
+		{"GET", mailPath + "/forget", s.administrator(s.mail)}, // the same
+		{"POST", mailPath + "/forget", s.administrator(s.forgetMail)},
 		{"GET", mailDomainPath, s.administrator(s.mailDomain)},
 		{"GET", mailPath + "/outbox", s.administrator(s.outboxToResume)},
 		{"POST", mailPath + "/outbox", s.administrator(s.turnOutbox)},

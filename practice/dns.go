@@ -28,14 +28,13 @@ const lookUpTime = 10 * time.Second
 type RecordState string
 
 const (
-	RecordFine     RecordState = "found and fine"
-	RecordShort    RecordState = "found, but doesn't cover the mail server"
-	RecordFaulty   RecordState = "found, but faulty"
-	RecordHarsh    RecordState = "found, but stops your mails for now"
-	RecordMissing  RecordState = "missing"
-	RecordOpen     RecordState = "only your provider can tell"
-	RecordUnknown  RecordState = "couldn't be looked up"
-	RecordNotAsked RecordState = "not needed"
+	RecordFine    RecordState = "found and fine"
+	RecordShort   RecordState = "found, but doesn't cover the mail server"
+	RecordFaulty  RecordState = "found, but faulty"
+	RecordHarsh   RecordState = "found, but stops your mails for now"
+	RecordMissing RecordState = "missing"
+	RecordOpen    RecordState = "only your provider can tell"
+	RecordUnknown RecordState = "couldn't be looked up"
 )
 
 // Record is what was found of one of a domain's records, and what to do.
@@ -162,7 +161,7 @@ func (c *checker) spf(ctx context.Context) Record {
 		r.State, r.Notes = RecordMissing, []string{"Nothing says yet which servers may send mail of " + c.domain + "."}
 		if c.covering.text == "" {
 			if c.provider.Name != "" {
-				r.State = RecordNotAsked
+				r.State = RecordOpen
 			}
 			r.Notes = append(r.Notes, c.whoKnowsSPF())
 			return r
@@ -210,10 +209,8 @@ func (c *checker) spf(ctx context.Context) Record {
 		}
 	}
 	switch {
-	case c.covering.text == "" && c.provider.Name == "":
-		r.State, r.Notes = RecordOpen, append(r.Notes, c.whoKnowsSPF())
 	case c.covering.text == "":
-		r.State, r.Notes = RecordFine, append(r.Notes, c.whoKnowsSPF())
+		r.State, r.Notes = RecordOpen, append(r.Notes, c.whoKnowsSPF())
 	case walk.covered:
 		r.State = RecordFine
 	default:
@@ -241,7 +238,7 @@ func times(n int) string {
 // whoKnowsSPF says whose word on it counts where the program knows none.
 func (c *checker) whoKnowsSPF() string {
 	if c.provider.Name != "" {
-		return c.provider.Title + " sends with a return address of its own, so its own record counts here; yours matters for other mail of the domain."
+		return c.provider.Title + " shows what it needs here where you add your domain there. It may be nothing: receivers look at the domain of the return address, and some providers use one of their own. If it names an entry, type it below."
 	}
 	return "Your provider names the entry that covers its servers, such as include:spf.example.com. Type it below to see what the record should be."
 }

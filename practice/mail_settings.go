@@ -316,6 +316,8 @@ func (f MailFields) into(on db.RelaySettings) (s db.RelaySettings, wrong Invalid
 		s.Secrets.Password = ""
 		if s.TokenURL == "" {
 			wrong["token_url"] = "Enter the address that gives out tokens; the provider names it."
+		} else if strings.Contains(s.TokenURL, "/TENANT/") {
+			wrong["token_url"] = "Put your own tenant ID in the place of TENANT."
 		}
 		kept := s.Secrets.ClientSecret == "" && on.Secrets.ClientSecret != "" || s.Secrets.RefreshToken == "" && on.Secrets.RefreshToken != ""
 		if moved := s.TokenURL != on.TokenURL || s.ClientID != on.ClientID || s.Host != on.Host || s.Security != on.Security; kept && moved {
@@ -395,4 +397,28 @@ func (p *Practice) ChangeMail(ctx context.Context, by Administrator, f MailField
 		p.use(before)
 	}
 	return aside, err
+}
+
+// ForgetMail drops what an administrator set about the relay, its secrets too: letters wait from then on. It changes nothing when
+// nothing is set, and returns ErrNotAllowed where whoever hosts this set a relay.
+func (p *Practice) ForgetMail(ctx context.Context, by Administrator) error {
+	if !by.administers() || p.config.Hosted != nil {
+		return ErrNotAllowed
+	}
+	err := p.db.Update(ctx, func(tx *db.Tx) error {
+		if _, err := tx.RelaySettings(); err != nil {
+			return err
+		}
+		if err := tx.DropRelaySettings(); err != nil {
+			return err
+		}
+		return tx.Audit(db.AuditEntry{StaffID: by.member.ID, Act: "forgot the mail settings"})
+	})
+	if errors.Is(err, db.ErrNotFound) {
+		return nil
+	}
+	if err == nil {
+		p.use(nil)
+	}
+	return err
 }
