@@ -62,11 +62,12 @@ var killStages = []string{atConnect, atEHLO, atAUTH, atMAIL, atRCPT, atDATA, inT
 
 // gatedRelay is a mail server that holds one connection where it is told to, and keeps what it gets.
 type gatedRelay struct {
-	addr        string
-	connections sync.WaitGroup
+	addr string
 
 	mu       sync.Mutex
-	stage    string // where to hold the next connections that come there, after so many
+	ended    sync.Cond // a connection did
+	open     int       // connections
+	stage    string    // where to hold the next connections that come there, after so many
 	skip     int
 	hands    int           // how many are held
 	reached  chan struct{} // closed when all of them are
@@ -89,16 +90,26 @@ func newGatedRelay(t *testing.T) *gatedRelay {
 		t.Fatal(err)
 	}
 	g := &gatedRelay{addr: l.Addr().String(), copies: map[string][]letterCopy{}, deferred: map[string]bool{}}
+	g.ended.L = &g.mu
 	go func() {
 		for {
 			conn, err := l.Accept()
 			if err != nil {
 				return
 			}
-			g.connections.Go(func() { g.serve(conn) })
+			g.mu.Lock()
+			g.open++
+			g.mu.Unlock()
+			go func() {
+				g.serve(conn)
+				g.mu.Lock()
+				defer g.mu.Unlock()
+				g.open--
+				g.ended.Broadcast()
+			}()
 		}
 	}()
-	t.Cleanup(func() { l.Close(); g.letGo(); g.connections.Wait() })
+	t.Cleanup(func() { l.Close(); g.letGo(); g.allEnded() })
 	return g
 }
 
@@ -119,10 +130,19 @@ func (g *gatedRelay) letGo() {
 	}
 }
 
+// allEnded waits until no connection is open.
+func (g *gatedRelay) allEnded() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for g.open > 0 {
+		g.ended.Wait()
+	}
+}
+
 // next begins a round: every connection of the one before has ended.
 func (g *gatedRelay) next() int {
 	g.letGo()
-	g.connections.Wait()
+	g.allEnded()
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.round++
