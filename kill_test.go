@@ -184,7 +184,14 @@ func (g *gatedRelay) serve(conn net.Conn) {
 		switch verb {
 		case "EHLO":
 			g.pass(atEHLO)
-			say("250-relay\r\n250-8BITMIME\r\n250 AUTH PLAIN")
+			g.mu.Lock()
+			together := g.round%2 == 0
+			g.mu.Unlock()
+			if together {
+				say("250-relay\r\n250-PIPELINING\r\n250 AUTH PLAIN")
+			} else {
+				say("250-relay\r\n250 AUTH PLAIN")
+			}
 		case "AUTH":
 			g.pass(atAUTH)
 			say("235 2.7.0 welcome")

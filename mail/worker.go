@@ -240,6 +240,7 @@ type run struct {
 	paused    bool
 	damaged   bool      // the database: nothing is claimed any more
 	tended    time.Time // when a turn last beat
+	woken     bool      // since then
 
 	more     bool      // letters may be due
 	next     time.Time // when the next one is
@@ -267,7 +268,7 @@ func (r *run) work(ctx context.Context) {
 		case t := <-r.turned:
 			r.kept(t)
 		case <-r.wake:
-			r.more = true
+			r.more, r.woken = true, true
 		case <-timer.C:
 			r.more = true
 		}
@@ -462,13 +463,14 @@ func (r *run) turn(ctx context.Context) {
 	claim := r.more && r.held.IsZero() && r.to != nil && !r.stopping && !r.damaged && wanted > 0 && 2*len(r.ready) <= ahead
 	r.slow(limit, again)
 	keep := len(r.endings) > 0 && (len(r.endings) >= settleAtOnce || r.out+len(r.ready) == 0 || time.Since(r.oldest) >= settleWithin)
-	tend := r.last || r.tended.IsZero() || now.Sub(r.tended).Abs() >= lookAnew
+	tend := r.last || r.woken || r.tended.IsZero() || now.Sub(r.tended).Abs() >= lookAnew
 	if r.turning || !claim && !keep && !tend || time.Now().Before(r.writable) {
 		return
 	}
 	t := turn{endings: r.endings, claim: claim, seed: claim && r.pace.unknown, tend: tend || claim}
 	r.endings, r.turning = nil, true
 	r.more = r.more && !claim // what is due from now on is for the next turn
+	r.woken = r.woken && !t.tend
 	last := r.last
 	go func() {
 		beat := false
@@ -662,6 +664,9 @@ func (r *run) slow(limit string, again time.Time) {
 	if !r.more || r.to == nil {
 		limit, again = "", time.Time{}
 	}
+	if limit != "" && r.status.Limit == "" {
+		r.log.Info("outbox waits", "limit", limit, "until", again)
+	}
 	r.status.Limit, r.status.More = limit, again
 }
 
@@ -681,6 +686,9 @@ func (r *run) finish(ctx context.Context, drop context.CancelFunc) error {
 	}
 	r.last = true
 	for range lastWrites {
+		if r.damaged { // waiting mends nothing
+			r.writable = time.Time{}
+		}
 		time.Sleep(time.Until(r.writable))
 		r.turn(ctx)
 		t := <-r.turned
