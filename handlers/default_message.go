@@ -22,7 +22,15 @@ type messagesPage struct {
 }
 
 // defaultMessage is a default as its page shows it.
-type defaultMessage struct{ practice.DefaultMessage }
+type defaultMessage struct {
+	practice.DefaultMessage
+	Warnings []practice.Warning
+}
+
+// Warned is what there is to warn of in it.
+func (m defaultMessage) Warned() warned {
+	return warned{ID: m.ID() + "-warnings", Warnings: m.Warnings}
+}
 
 // Heading names it by who receives it, and in which language.
 func (m defaultMessage) Heading() string {
@@ -77,7 +85,11 @@ func (s *Site) defaultMessages(c *fiber.Ctx, by practice.Administrator) error {
 	}
 	page := messagesPage{Shell: s.organization(c, "Client Portal", "client-portal")}
 	for _, m := range all {
-		page.Messages = append(page.Messages, defaultMessage{m})
+		warnings, err := s.Practice.LookOverDefault(c.UserContext(), by, m.Message)
+		if err != nil {
+			return err
+		}
+		page.Messages = append(page.Messages, defaultMessage{m, warnings})
 	}
 	return s.show(c, "organization/messages", page)
 }
@@ -93,7 +105,7 @@ type defaultMessagePage struct {
 // ComposeMessage is the message with its fields' names and faults.
 func (p defaultMessagePage) ComposeMessage() composeMessage {
 	m := newComposeMessage(practice.DraftMessage{Kind: p.Kind, Message: p.Message}, p.Heading(), p.Errors)
-	m.PlaceholdersURL = placeholdersPath
+	m.PlaceholdersURL, m.Warnings = placeholdersPath, p.Warnings
 	return m
 }
 
@@ -102,11 +114,11 @@ func (s *Site) defaultMessage(c *fiber.Ctx, by practice.Administrator) error {
 	if err != nil {
 		return err
 	}
-	page := defaultMessagePage{defaultMessage: defaultMessage{m}, Restored: c.Query("text") == "original"}
+	page := defaultMessagePage{defaultMessage: defaultMessage{DefaultMessage: m}, Restored: c.Query("text") == "original"}
 	if page.Restored {
 		page.DefaultMessage = m.Restored()
 	}
-	return s.showDefaultMessage(c, page)
+	return s.showDefaultMessage(c, by, page)
 }
 
 // messageKind is the kind that the address names, or none.
@@ -134,7 +146,10 @@ func (s *Site) defaultOf(c *fiber.Ctx, by practice.Administrator) (m practice.De
 	return all[i], nil
 }
 
-func (s *Site) showDefaultMessage(c *fiber.Ctx, page defaultMessagePage) error {
+func (s *Site) showDefaultMessage(c *fiber.Ctx, by practice.Administrator, page defaultMessagePage) (err error) {
+	if page.Warnings, err = s.Practice.LookOverDefault(c.UserContext(), by, page.Message); err != nil {
+		return err
+	}
 	page.Shell = s.organization(c, page.Heading(), "client-portal")
 	if len(page.Errors) > 0 {
 		page.Problem = page.Errors["version"]
@@ -161,7 +176,7 @@ func (s *Site) saveDefaultMessage(c *fiber.Ctx, by practice.Administrator) error
 		}
 		m = m.Typed(typed, forms)
 		m.Version = version
-		return s.showDefaultMessage(c, defaultMessagePage{defaultMessage: defaultMessage{m}, Errors: wrong})
+		return s.showDefaultMessage(c, by, defaultMessagePage{defaultMessage: defaultMessage{DefaultMessage: m}, Errors: wrong})
 	}
 	s.notify(c, "default saved")
 	return s.seeOther(c, messagesPath)

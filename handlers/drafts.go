@@ -17,6 +17,9 @@ type composePage struct {
 	practice.Draft
 	Errors practice.Invalid
 	Back   string
+	Kept   bool // it was kept while it is typed: only warnings are shown anew
+
+	lookOver func(practice.Draft, db.MessageKind, db.Message) []practice.Warning
 }
 
 // Messages to one kind, with what the template needs to name its fields.
@@ -29,6 +32,29 @@ type composeMessage struct {
 	PlaceholdersURL string // where administrators see what they show
 	SubjectError    string
 	BodyError       string
+	Warnings        []practice.Warning
+	Part            bool // only what is warned of was asked for
+}
+
+// warned is what there is to warn of at one place.
+type warned struct {
+	ID       string
+	Warnings []practice.Warning
+	Part     bool
+}
+
+// SubjectWarnings and BodyWarnings stand at their fields.
+func (m composeMessage) SubjectWarnings() warned { return m.warned("-subject-warnings", true) }
+func (m composeMessage) BodyWarnings() warned    { return m.warned("-body-warnings", false) }
+
+func (m composeMessage) warned(at string, inSubject bool) warned {
+	w := warned{ID: m.ID() + at, Part: m.Part}
+	for _, one := range m.Warnings {
+		if one.InSubject == inSubject {
+			w.Warnings = append(w.Warnings, one)
+		}
+	}
+	return w
 }
 
 // ID begins the names and ids of the message's fields.
@@ -50,6 +76,7 @@ func (p composePage) ComposeMessages() []composeMessage {
 		if p.Actor.Administrator {
 			message.PlaceholdersURL = placeholdersPath
 		}
+		message.Warnings, message.Part = p.lookOver(p.Draft, m.Kind, m.Message), p.Kept
 		message.Reading = reading(m, p.Client.PublicID != "")
 		if p.Client.PublicID == "" {
 			message.Receives = fmt.Sprintf("%s clients receive it", thousands(m.Receivers))
@@ -161,7 +188,7 @@ func (s *Site) composeDraft(c *fiber.Ctx, by practice.Staff) error {
 }
 
 func (s *Site) compose(c *fiber.Ctx, d practice.Draft, wrong practice.Invalid) error {
-	page := composePage{Shell: s.draftShell(c, verb(d), d), Draft: d, Errors: wrong, Back: back(d)}
+	page := composePage{Shell: s.draftShell(c, verb(d), d), Draft: d, Errors: wrong, Back: back(d), lookOver: s.Practice.LookOver}
 	if len(wrong) > 0 {
 		c.Status(fiber.StatusUnprocessableEntity)
 		c.Set("HX-Retarget", "#compose")
@@ -196,7 +223,10 @@ func (s *Site) saveDraft(c *fiber.Ctx, by practice.Staff) error {
 		return s.compose(c, d.Typed(change), wrong)
 	}
 	if c.FormValue("do") == "keep" {
-		return c.SendStatus(fiber.StatusNoContent)
+		if !partly(c) {
+			return c.SendStatus(fiber.StatusNoContent)
+		}
+		return s.show(c, "drafts/_looked_over", composePage{Shell: s.draftShell(c, verb(d), d), Draft: d.Typed(change), Kept: true, lookOver: s.Practice.LookOver})
 	}
 	if c.FormValue("do") == "close" {
 		return s.seeOther(c, back(d))
@@ -227,9 +257,13 @@ func (s *Site) afterSave(c *fiber.Ctx, by practice.Staff, id string) error {
 type previewPage struct {
 	Shell
 	practice.Preview
-	Errors practice.Invalid
-	Typed  db.Message // what stands in the fields
+	Errors   practice.Invalid
+	Typed    db.Message // what stands in the fields
+	Warnings []practice.Warning
 }
+
+// Warned is what there is to warn of above the letter.
+func (p previewPage) Warned() warned { return warned{ID: "warnings", Warnings: p.Warnings} }
 
 // Verb is what the button that sends is called.
 func (p previewPage) Verb() string { return verb(p.Draft) }
@@ -296,7 +330,8 @@ func (s *Site) previewDraft(c *fiber.Ctx, by practice.Staff) error {
 }
 
 func (s *Site) showPreview(c *fiber.Ctx, preview practice.Preview, wrong practice.Invalid, typed ...db.Message) error {
-	page := previewPage{Shell: s.draftShell(c, "Preview", preview.Draft), Preview: preview, Errors: wrong, Typed: preview.Message}
+	page := previewPage{Shell: s.draftShell(c, "Preview", preview.Draft), Preview: preview, Errors: wrong, Typed: preview.Message,
+		Warnings: s.Practice.LookOver(preview.Draft, preview.Kind, preview.Message)}
 	if len(wrong) > 0 {
 		page.Typed = typed[0]
 		c.Status(fiber.StatusUnprocessableEntity)
@@ -378,7 +413,8 @@ func (s *Site) previewAgain(c *fiber.Ctx, by practice.Staff, id string) error {
 	if err != nil {
 		return err
 	}
-	page := previewPage{Shell: s.draftShell(c, "Preview", preview.Draft), Preview: preview, Typed: preview.Message}
+	page := previewPage{Shell: s.draftShell(c, "Preview", preview.Draft), Preview: preview, Typed: preview.Message,
+		Warnings: s.Practice.LookOver(preview.Draft, preview.Kind, preview.Message)}
 	page.Problem = "Nothing was sent yet: the message, the forms or the selection changed after you looked at them. This is how they are now."
 	c.Status(fiber.StatusConflict)
 	return s.show(c, "drafts/preview", page)

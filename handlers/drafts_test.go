@@ -184,3 +184,39 @@ func TestDraftTellsWhoReadsWhat(t *testing.T) {
 	alone.post(draft, "invitation.subject", "Hola", "invitation.body", "Hola", "do", "keep").want(204)
 	alone.get(draft).want(200, "The client reads Spanish. The changed message goes out as written.")
 }
+
+// What others shouldn't read in a mail is named at the field, when the page is opened, while it is typed, and in the preview.
+func TestMessagesAreLookedOver(t *testing.T) {
+	s := newSite(t)
+	s.library()
+	olga := s.as("Olga")
+	draft := s.olgasDraft(s.Ann)
+	if page := olga.get(draft).want(200); page.text("#invitation-body-warnings") != "" || page.doc.Find("#invitation-subject-warnings[role=status]").Length() != 1 {
+		t.Error("it warns of what is built in, or has no place for warnings")
+	}
+	typed := []string{"invitation.subject", "{client_last_name}", "invitation.body", "Your PHQ-9, born 5/17/1990. [Pay](http://evil.example)"}
+	kept := olga.htmx().post(draft, append(typed, "do", "keep")...).want(200)
+	if kept.doc.Find("#invitation-body-warnings[hx-swap-oob] li").Length() != 4 || kept.doc.Find("#invitation-subject-warnings[hx-swap-oob] li").Length() != 1 {
+		t.Errorf("while it is typed: %s", kept.body)
+	}
+	page := olga.get(draft).want(200)
+	for at, words := range map[string]string{"#invitation-subject-warnings": "locked phone", "#invitation-body-warnings": "PHQ-9. The name of a form"} {
+		if text := page.text(at); !strings.Contains(text, words) {
+			t.Errorf("%s: %q", at, text)
+		}
+	}
+	preview := olga.follow(olga.post(draft, append(typed, "do", "preview")...)).want(200)
+	if text := preview.text("#warnings"); !strings.Contains(text, "the date of birth of a client") || !strings.Contains(text, "use https") {
+		t.Errorf("the preview warns %q", text)
+	}
+	olga.post(draft + "/send").wantTo(draft + "/sent") // a warning keeps nothing from being sent
+
+	const path = messagesPath + "/invitation"
+	olga.post(path, "invitation.subject", "Welcome", "invitation.body", "About your anxiety").wantTo(messagesPath)
+	if text := olga.get(messagesPath).text("#invitation-warnings"); !strings.Contains(text, "anxiety. A clinical word") {
+		t.Errorf("the list of defaults warns %q", text)
+	}
+	if text := olga.get(path).text("#invitation-body-warnings"); !strings.Contains(text, "anxiety") {
+		t.Errorf("the default's page warns %q", text)
+	}
+}

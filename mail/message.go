@@ -202,6 +202,9 @@ func (r *resolver) inlines(parent ast.Node, inLink bool) []node {
 			out = append(out, node{kind: k, kids: r.inlines(c, inLink)})
 		case *ast.AutoLink:
 			to := string(c.URL(r.source))
+			if label := string(c.Label(r.source)); to == "http://"+label { // as typed by hand: www.practice.example
+				to = "https://" + label
+			}
 			if c.AutoLinkType == ast.AutoLinkEmail {
 				to = "mailto:" + to
 			}
