@@ -397,10 +397,21 @@ func serveSite(ctx context.Context, c config, clock func() time.Time, invented *
 	sweeping := make(chan struct{})
 	go func() { defer close(sweeping); sweep(sweepCtx, p, log) }()
 	defer func() { stopSweeping(); <-sweeping }()
+	checkCtx, stopChecking := context.WithCancel(ctx)
+	checking, damaged := make(chan struct{}), make(chan error, 1)
+	go func() {
+		defer close(checking)
+		if err := database.Check(checkCtx); errors.Is(err, db.ErrCorrupt) {
+			damaged <- err
+		}
+	}()
+	defer func() { stopChecking(); <-checking }()
 	served := make(chan error, 1)
 	go func() { served <- site.App().Listener(listener) }()
 	select {
 	case err := <-served:
+		return err
+	case err := <-damaged:
 		return err
 	case <-ctx.Done():
 	}

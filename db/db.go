@@ -40,6 +40,7 @@ type DB struct {
 	lock   *os.File
 
 	clockMoves bool // on purpose
+	checked    bool // that it isn't damaged
 
 	search   searchIndex
 	sendings sendingIndex
@@ -57,7 +58,8 @@ func init() {
 
 // Open opens, and on the first start makes, the database in folder, sealed under the key in keyFile (empty: a file beside
 // the database, made when the database is). It returns ErrLocked when another process has the folder and ErrWrongKey when
-// the key is not the one that the database was made with. A folder that was restored or moved opens with its outbox paused.
+// the key is not the one that the database was made with, and ErrCorrupt for a damaged one, as far as that shows: Check tells.
+// A folder that was restored or moved opens with its outbox paused.
 func Open(ctx context.Context, folder, keyFile string, clock func() time.Time) (_ *DB, err error) {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return nil, fmt.Errorf("data folder: %w", err)
@@ -67,7 +69,7 @@ func Open(ctx context.Context, folder, keyFile string, clock func() time.Time) (
 		return nil, err
 	}
 	defer func() {
-		if err != nil {
+		if err = named(err); err != nil {
 			db.Close()
 		}
 	}()
@@ -85,6 +87,11 @@ func Open(ctx context.Context, folder, keyFile string, clock func() time.Time) (
 	}
 	db.write.SetMaxOpenConns(1)
 	db.write.SetConnMaxLifetime(0)
+	if info, err := os.Stat(path); err == nil && info.Size() <= checkedAtOnce {
+		if err := db.Check(ctx); err != nil {
+			return nil, err
+		}
+	}
 	if err := db.migrate(ctx); err != nil {
 		return nil, fmt.Errorf("migrate the database: %w", err)
 	}
@@ -102,6 +109,35 @@ func Open(ctx context.Context, folder, keyFile string, clock func() time.Time) (
 	db.read.SetMaxOpenConns(8)
 	db.read.SetMaxIdleConns(8)
 	return db, nil
+}
+
+// checkedAtOnce is the size up to which a database is read through as it opens: some milliseconds.
+const checkedAtOnce = 8 << 20
+
+// Check reads the database through, once, and returns ErrCorrupt when it is damaged. Open does so with a small one.
+func (db *DB) Check(ctx context.Context) error {
+	if db.checked {
+		return nil
+	}
+	pool := db.read
+	if pool == nil {
+		pool = db.write
+	}
+	conn, err := pool.Conn(ctx)
+	if err != nil {
+		return named(err)
+	}
+	defer conn.Close()
+	var found string
+	if err := conn.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&found); err != nil {
+		return named(err)
+	}
+	if found != "ok" {
+		return fmt.Errorf("%w: %s", ErrCorrupt, found)
+	}
+	db.checked = true
+	_, err = conn.ExecContext(ctx, "PRAGMA shrink_memory")
+	return err
 }
 
 // Close ends every connection and gives the data folder back.

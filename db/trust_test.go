@@ -204,3 +204,35 @@ func TestSealedAnswersOpenInTheirPlaceOnly(t *testing.T) {
 		})
 	}
 }
+
+// Whichever page is damaged, what is said names what to do.
+func TestDamagedDatabaseRefusesToStart(t *testing.T) {
+	folder := filepath.Join(t.TempDir(), "data")
+	openAt(t, folder).Close()
+	path := filepath.Join(folder, "anteroom.db")
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const page = 4096
+	for at := 0; at < len(whole); at += page {
+		damaged := append([]byte(nil), whole...)
+		for i := range 512 {
+			damaged[at+i] = 0xFF
+		}
+		if err := os.WriteFile(path, damaged, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		d, err := Open(t.Context(), folder, "", time.Now)
+		if !errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), "Back up and restore") {
+			t.Errorf("page %d: %v", at/page+1, err)
+		}
+		if err == nil {
+			d.Close()
+		}
+	}
+	if err := os.WriteFile(path, whole, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	openAt(t, folder)
+}
