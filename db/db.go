@@ -73,7 +73,7 @@ func Open(ctx context.Context, folder, keyFile string, clock func() time.Time) (
 			db.Close()
 		}
 	}()
-	path := filepath.Join(folder, "anteroom.db")
+	path := databaseFile(folder)
 	_, statErr := os.Stat(path)
 	if keyFile == "" {
 		keyFile = filepath.Join(folder, "anteroom.key")
@@ -81,12 +81,9 @@ func Open(ctx context.Context, folder, keyFile string, clock func() time.Time) (
 	if db.keys, err = openKeyring(keyFile, errors.Is(statErr, fs.ErrNotExist)); err != nil {
 		return nil, err
 	}
-	address := "file:" + (&url.URL{Path: path}).EscapedPath() // a question mark in a folder's name begins no options
-	if db.write, err = sql.Open(driver, address+"?_journal_mode=WAL&_synchronous=FULL&_txlock=immediate&_busy_timeout=5000&_foreign_keys=on&_secure_delete=on&_cache_size=-8192&_stmt_cache_size=64"); err != nil {
+	if db.write, err = openWriter(path); err != nil {
 		return nil, err
 	}
-	db.write.SetMaxOpenConns(1)
-	db.write.SetConnMaxLifetime(0)
 	if info, err := os.Stat(path); err == nil && info.Size() <= checkedAtOnce {
 		if err := db.Check(ctx); err != nil {
 			return nil, err
@@ -103,12 +100,28 @@ func Open(ctx context.Context, folder, keyFile string, clock func() time.Time) (
 			return nil, err
 		}
 	}
-	if db.read, err = sql.Open(driver, address+"?mode=ro&_query_only=on&_busy_timeout=5000&_cache_size=-12288&_stmt_cache_size=64"); err != nil {
+	if db.read, err = sql.Open(driver, fileAddress(path)+"?mode=ro&_query_only=on&_busy_timeout=5000&_cache_size=-12288&_stmt_cache_size=64"); err != nil {
 		return nil, err
 	}
 	db.read.SetMaxOpenConns(8)
 	db.read.SetMaxIdleConns(8)
 	return db, nil
+}
+
+func databaseFile(folder string) string { return filepath.Join(folder, "anteroom.db") }
+
+// fileAddress is a file's for SQLite: a question mark in a folder's name begins no options.
+func fileAddress(path string) string { return "file:" + (&url.URL{Path: path}).EscapedPath() }
+
+// openWriter opens the one connection that writes.
+func openWriter(path string) (*sql.DB, error) {
+	write, err := sql.Open(driver, fileAddress(path)+"?_journal_mode=WAL&_synchronous=FULL&_txlock=immediate&_busy_timeout=5000&_foreign_keys=on&_secure_delete=on&_cache_size=-8192&_stmt_cache_size=64")
+	if err != nil {
+		return nil, err
+	}
+	write.SetMaxOpenConns(1)
+	write.SetConnMaxLifetime(0)
+	return write, nil
 }
 
 // checkedAtOnce is the size up to which a database is read through as it opens: some milliseconds.
