@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -58,15 +56,12 @@ func (tx *Tx) ClientIDs(reach Reach, f ClientFilter) ([]int64, error) {
 // searchIndex keeps in memory what everybody is searched, filtered and ordered by, in list order, so that a search over all
 // clients is one scan of a few megabytes. Before it is used it reads again those clients who were touched since.
 type searchIndex struct {
-	current atomic.Pointer[searchSnapshot]
-	refresh sync.Mutex
-	sets    [][]int64        // each combination of staff members, or of tags, that clients have; the first is nobody
-	setAt   map[string]int32 // their ids → where they are
+	snapshots[searchSnapshot]
+	sets  [][]int64        // each combination of staff members, or of tags, that clients have; the first is nobody
+	setAt map[string]int32 // their ids → where they are
 }
 
-// searchSnapshot never changes once it is in use.
 type searchSnapshot struct {
-	touch    int64 // the latest touch that it holds
 	names    []searchName
 	facts    []searchFacts // of the same clients
 	text     string        // the search texts, each followed by a line feed
@@ -138,53 +133,17 @@ type searchEntry struct {
 	searchFacts
 }
 
-// searchSnapshot returns a snapshot that holds at least what this transaction sees.
 func (tx *Tx) searchSnapshot() (*searchSnapshot, error) {
-	var touch int64
-	if err := tx.row("SELECT ifnull(max(id), 0) FROM client_touches").Scan(&touch); err != nil {
-		return nil, err
-	}
 	index := &tx.db.search
-	if s := index.current.Load(); s != nil && s.touch >= touch {
-		return s, nil
-	}
-	index.refresh.Lock()
-	defer index.refresh.Unlock()
-	old := index.current.Load()
-	if old != nil && old.touch >= touch {
-		return old, nil
-	}
-	s, err := index.read(tx, old, touch)
-	if err == nil && !tx.writes { // what a transaction wrote itself may yet be undone
-		index.current.Store(s)
-	}
-	return s, err
-}
-
-// keptTouches is how many touches are kept at most for a list of sendings that nobody has looked at for a while.
-const keptTouches = 10_000
-
-// SweepTouches forgets what memory has read.
-func (tx *Tx) SweepTouches() error {
-	s := tx.db.search.current.Load()
-	if s == nil {
-		return nil
-	}
-	until := s.touch
-	if sent := tx.db.sendings.current.Load(); sent != nil {
-		until = max(min(until, sent.touch), until-keptTouches)
-	}
-	tx.db.sendings.swept.Store(until)
-	_, err := tx.exec("DELETE FROM client_touches WHERE id <= ? AND id < (SELECT max(id) FROM client_touches)", until) // the last one keeps ids growing
-	return err
+	return index.newest(tx, func(old *searchSnapshot, since int64) (*searchSnapshot, error) { return index.read(tx, old, since) })
 }
 
 // read makes the snapshot that follows old, or (nil) the first.
-func (index *searchIndex) read(tx *Tx, old *searchSnapshot, touch int64) (*searchSnapshot, error) {
+func (index *searchIndex) read(tx *Tx, old *searchSnapshot, since int64) (*searchSnapshot, error) {
 	var touched []int64
 	if old != nil {
 		var err error
-		if touched, err = column[int64](tx, "SELECT DISTINCT client_id FROM client_touches WHERE id > ?", old.touch); err != nil {
+		if touched, err = tx.touchedSince(since); err != nil {
 			return nil, err
 		}
 	}
@@ -197,7 +156,7 @@ func (index *searchIndex) read(tx *Tx, old *searchSnapshot, touch int64) (*searc
 		return nil, err
 	}
 	s := old.with(touched, entries)
-	s.touch, s.sets = touch, index.sets
+	s.sets = index.sets
 	return s, nil
 }
 

@@ -3,7 +3,6 @@ package db
 import (
 	"encoding/json"
 	"slices"
-	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -188,14 +187,11 @@ func (tx *Tx) SendingClients(reach Reach, f SendingFilter) (clientIDs []int64, e
 // sendingIndex keeps in memory what sendings are filtered and counted by, oldest first, so that a list with its counts is one
 // scan. Before it is used it reads again the sendings to those clients who were touched since.
 type sendingIndex struct {
-	current atomic.Pointer[sendingSnapshot]
-	refresh sync.Mutex
-	swept   atomic.Int64 // touches up to here may be gone: an older snapshot can't be followed by another
+	snapshots[sendingSnapshot]
+	swept atomic.Int64 // touches up to here may be gone: an older snapshot can't be followed by another
 }
 
-// sendingSnapshot never changes once it is in use.
 type sendingSnapshot struct {
-	touch   int64 // the latest touch that it holds
 	all     []sendingFacts
 	clients int64 // above each id of theirs
 }
@@ -240,35 +236,17 @@ func (s *sendingFacts) state(now time.Time) SendingState {
 	return x.State(now)
 }
 
-// sendingSnapshot returns a snapshot that holds at least what this transaction sees.
 func (tx *Tx) sendingSnapshot() (*sendingSnapshot, error) {
-	var touch int64
-	if err := tx.row("SELECT ifnull(max(id), 0) FROM client_touches").Scan(&touch); err != nil {
-		return nil, err
-	}
 	index := &tx.db.sendings
-	if s := index.current.Load(); s != nil && s.touch >= touch {
-		return s, nil
-	}
-	index.refresh.Lock()
-	defer index.refresh.Unlock()
-	old := index.current.Load()
-	if old != nil && old.touch >= touch {
-		return old, nil
-	}
-	s, err := index.read(tx, old, touch)
-	if err == nil && !tx.writes { // what a transaction wrote itself may yet be undone
-		index.current.Store(s)
-	}
-	return s, err
+	return index.newest(tx, func(old *sendingSnapshot, since int64) (*sendingSnapshot, error) { return index.read(tx, old, since) })
 }
 
 // read makes the snapshot that follows old, or (nil) the first.
-func (index *sendingIndex) read(tx *Tx, old *sendingSnapshot, touch int64) (*sendingSnapshot, error) {
+func (index *sendingIndex) read(tx *Tx, old *sendingSnapshot, since int64) (*sendingSnapshot, error) {
 	where, args := "1", []any{}
 	var gone map[int64]bool
-	if old != nil && old.touch >= index.swept.Load() {
-		touched, err := column[int64](tx, "SELECT DISTINCT client_id FROM client_touches WHERE id > ?", old.touch)
+	if old != nil && since >= index.swept.Load() {
+		touched, err := tx.touchedSince(since)
 		if err != nil {
 			return nil, err
 		}
@@ -294,7 +272,7 @@ func (index *sendingIndex) read(tx *Tx, old *sendingSnapshot, touch int64) (*sen
 	if err != nil {
 		return nil, err
 	}
-	next := &sendingSnapshot{touch: touch, all: entries}
+	next := &sendingSnapshot{all: entries}
 	for _, x := range entries {
 		next.clients = max(next.clients, x.client+1)
 	}
