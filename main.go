@@ -335,7 +335,12 @@ func openMailbox(addr string, o mailbox.Options) (*mailbox.Box, error) {
 
 // serveSite serves until ctx ends, then lets go of everything in order: requests, mail, database. With an invented
 // practice, that is made first.
-func serveSite(ctx context.Context, c config, clock func() time.Time, invented *demo.Practice) error {
+func serveSite(ctx context.Context, c config, clock func() time.Time, invented *demo.Practice) (err error) {
+	defer func() {
+		if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+			err = nil // asked to stop while it was starting
+		}
+	}()
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
 	listener, err := net.Listen("tcp", c.addr)
 	if err != nil {
