@@ -65,16 +65,19 @@ func (tx *Tx) MarkBounced(clientID, by int64) error {
 	return err
 }
 
-// MarkUnwanted notes that whoever reads a client's address said that our mail isn't meant for them. It tells whether it did:
-// not where another address is on file by now, or where that is noted already.
-func (tx *Tx) MarkUnwanted(clientID int64, e Email) (bool, error) {
-	n, err := tx.exec("UPDATE email_addresses SET unwanted_at = ? WHERE client_id = ? AND canonical = ? AND pending = 0 AND unwanted_at IS NULL", ms(tx.now), clientID, e.canonical)
+// MarkUnwanted notes that whoever reads a client's address said of a letter that it isn't meant for them. It tells whether it did:
+// not where another address is on file by now, where that is noted already, nor by a letter that is older than the client's
+// account or than the office's word that mail reaches them.
+func (tx *Tx) MarkUnwanted(l Letter) (bool, error) {
+	n, err := tx.exec(`UPDATE email_addresses SET unwanted_at = ? WHERE client_id = ? AND canonical = ? AND pending = 0 AND unwanted_at IS NULL
+		AND ifnull(lifted_at, 0) < ? AND NOT EXISTS (SELECT 1 FROM portal_accounts p WHERE p.client_id = email_addresses.client_id AND p.created_at > ?)`,
+		ms(tx.now), l.ClientID, l.To.canonical, ms(l.CreatedAt), ms(l.CreatedAt))
 	return n == 1, err
 }
 
 // LiftAddressMarks forgets that mail to a client's address didn't reach them.
 func (tx *Tx) LiftAddressMarks(clientID int64) error {
-	_, err := tx.exec("UPDATE email_addresses SET bounced_at = NULL, bounced_by = NULL, unwanted_at = NULL WHERE client_id = ? AND pending = 0", clientID)
+	_, err := tx.exec("UPDATE email_addresses SET bounced_at = NULL, bounced_by = NULL, unwanted_at = NULL, lifted_at = ? WHERE client_id = ? AND pending = 0", ms(tx.now), clientID)
 	return err
 }
 

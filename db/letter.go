@@ -160,13 +160,21 @@ func (tx *Tx) LastSending(clientID int64) (at time.Time, err error) {
 	return at, err
 }
 
-// SetAsideLetters marks the queued letters that come from another sender than this one, and that the relay might take from
-// nobody: somebody has to send them again. It tells how many.
+// SetAsideLetters has letters come from this sender from now on. It marks the queued ones that come from another, whom the relay
+// might take from nobody: somebody has to send them again. It tells how many; one on its way is marked once it is queued again.
 func (tx *Tx) SetAsideLetters(sender Email) (n int, err error) {
-	ids, err := column[int64](tx, "UPDATE letters SET state = 'needs attention', reply = ?, settled_at = ? WHERE state = 'queued' AND envelope_from <> ? RETURNING id",
-		"It was written before mails came from "+sender.String()+". Send it again.", ms(tx.now), sender.Envelope())
+	if _, err := tx.exec("UPDATE outbox SET sender = ?", sender.Envelope()); err != nil {
+		return 0, err
+	}
+	ids, err := column[int64](tx, "UPDATE letters SET state = 'needs attention', reply = ?, settled_at = ? WHERE state = 'queued' AND "+fromAnother+" RETURNING id",
+		wroteForAnother, ms(tx.now))
 	return len(ids), err
 }
+
+// fromAnother is whether a letter comes from another sender than letters do now.
+const fromAnother = "EXISTS (SELECT 1 FROM outbox o WHERE o.sender NOT IN ('', letters.envelope_from))"
+
+const wroteForAnother = "It was written when mails came from another address. Send it again."
 
 // DraftLetter is a letter of a draft, and the client whom it is for.
 type DraftLetter struct {
@@ -461,9 +469,12 @@ func (tx *Tx) SettleLetter(s Settlement) error {
 	if s.State != LetterQueued {
 		settled, s.Due = tx.now, s.Letter.Due
 	}
-	_, err := tx.exec(`UPDATE letters SET state = ?, due = ?, deferred = deferred + ?, uncertain = uncertain + ?, reply = ?, lease_until = NULL, settled_at = ?
+	n, err := tx.exec(`UPDATE letters SET state = ?, due = ?, deferred = deferred + ?, uncertain = uncertain + ?, reply = ?, lease_until = NULL, settled_at = ?
 		WHERE id = ? AND attempts = ? AND state = 'sending'`,
 		s.State, ms(s.Due), s.Deferred, s.Uncertain, s.Reply, ms(settled), s.Letter.ID, s.Letter.Attempts)
+	if err == nil && n > 0 && s.State == LetterQueued {
+		_, err = tx.exec("UPDATE letters SET state = 'needs attention', reply = ?, settled_at = ? WHERE id = ? AND "+fromAnother, wroteForAnother, ms(tx.now), s.Letter.ID)
+	}
 	return err
 }
 

@@ -311,3 +311,23 @@ func TestLettersToStaff(t *testing.T) {
 		t.Errorf("claimed %+v; %+v", got, l)
 	}
 }
+
+// A letter that was on its way when mails began to come from another address isn't tried again from the old one.
+func TestLetterOfAnotherSenderIsSetAsideOnceItIsQueuedAgain(t *testing.T) {
+	o := newOutbox(t, 1)
+	l := o.invite(o.clients[0])
+	claimed := o.claim(1)
+	o.update(func(tx *Tx) error {
+		n, err := tx.SetAsideLetters(address(t, "new@harbor.example"))
+		if n != 0 {
+			t.Errorf("%d set aside while it was on its way", n)
+		}
+		return err
+	})
+	o.update(func(tx *Tx) error {
+		return tx.SettleLetter(Settlement{Letter: claimed[0], State: LetterQueued, Due: tx.Now(), Deferred: true, Reply: "451 later"})
+	})
+	if now := o.letter(l); now.State != LetterNeedsAttention || now.SettledAt.IsZero() || now.Deferred != 1 {
+		t.Errorf("%+v", now)
+	}
+}

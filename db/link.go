@@ -59,6 +59,12 @@ func (tx *Tx) EndLinks(purpose Purpose, clientID, staffID int64) error {
 	return err
 }
 
+// EndLink ends one link, unless it was used or ended before.
+func (tx *Tx) EndLink(id int64) error {
+	_, err := tx.exec("UPDATE links SET ended_at = ? WHERE id = ? AND used_at IS NULL AND ended_at IS NULL", ms(tx.now), id)
+	return err
+}
+
 const linkColumns = "id, purpose, client_id, staff_id, created_at, expires_at, opened_at, used_at, ended_at"
 
 func readLink(s scanner) (l Link, err error) {

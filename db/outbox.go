@@ -2,13 +2,12 @@ package db
 
 import (
 	"crypto/rand"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"syscall"
 	"time"
 )
@@ -117,12 +116,16 @@ func (tx *Tx) checkOutbox() error {
 	if err != nil {
 		return err
 	}
-	marker, beat, err := tx.db.readMarker()
+	marker, beat, keptAt, err := tx.db.readMarker()
+	if err != nil {
+		return err
+	}
+	place, err := tx.db.place()
 	if err != nil {
 		return err
 	}
 	why := o.amiss(tx.now)
-	if marker != o.Marker || beat.After(o.BeatAt) { // the file's beat is written after the database's
+	if marker != o.Marker || keptAt != place || beat.After(o.BeatAt) { // the file's beat is written after the database's
 		why = wasRestored
 	}
 	if why == "" {
@@ -142,7 +145,7 @@ func (tx *Tx) beginOutbox() error {
 	if !last.IsZero() {
 		o.BeatAt = last
 	}
-	old, _, err := tx.db.readMarker()
+	old, _, _, err := tx.db.readMarker()
 	if err != nil {
 		return err
 	}
@@ -162,7 +165,11 @@ func (db *DB) markerFile() string { return filepath.Join(db.folder, "anteroom.ou
 
 // KeepMarker writes the marker and the heartbeat beside the database.
 func (db *DB) KeepMarker(o Outbox) error {
-	err := replaceFile(db.markerFile(), fmt.Appendf(nil, "%s %d\n", o.Marker, o.BeatAt.UnixMilli()))
+	place, err := db.place()
+	if err != nil {
+		return err
+	}
+	err = replaceFile(db.markerFile(), fmt.Appendf(nil, "%s %d %s\n", o.Marker, o.BeatAt.UnixMilli(), place))
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EIO) {
 		return errors.Join(ErrFull, err)
 	}
@@ -190,18 +197,29 @@ func replaceFile(path string, text []byte) error {
 }
 
 // readMarker returns what the file says; nothing, when there is none or it can't be read as one.
-func (db *DB) readMarker() (marker string, beat time.Time, err error) {
+func (db *DB) readMarker() (marker string, beat time.Time, place string, err error) {
 	text, err := os.ReadFile(db.markerFile())
 	if errors.Is(err, fs.ErrNotExist) {
-		return "", time.Time{}, nil
+		return "", time.Time{}, "", nil
 	}
 	if err != nil {
-		return "", time.Time{}, err
+		return "", time.Time{}, "", err
 	}
-	marker, after, _ := strings.Cut(strings.TrimSpace(string(text)), " ")
-	ms, err := strconv.ParseInt(after, 10, 64)
+	var ms int64
+	if n, _ := fmt.Sscan(string(text), &marker, &ms, &place); n != 3 {
+		return "", time.Time{}, "", nil
+	}
+	return marker, time.UnixMilli(ms), place, nil
+}
+
+// place is what a copy of the whole folder doesn't carry: which file the database is on its disk, and which machine this is,
+// where that can be told.
+func (db *DB) place() (string, error) {
+	info, err := os.Stat(databaseFile(db.folder))
 	if err != nil {
-		return "", time.Time{}, nil
+		return "", err
 	}
-	return marker, time.UnixMilli(ms), nil
+	machine, _ := os.ReadFile("/etc/machine-id") // nothing, in many a container
+	sum := sha256.Sum256(append([]byte("anteroom "), machine...))
+	return fmt.Sprintf("%d-%x", info.Sys().(*syscall.Stat_t).Ino, sum[:4]), nil
 }

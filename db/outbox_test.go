@@ -104,6 +104,16 @@ func TestRestoredOrMovedDatabaseStartsPaused(t *testing.T) {
 			f.use(func(d *DB) { f.now = f.now.Add(time.Minute); f.beats(d) })
 			f.put("anteroom.db", before["anteroom.db"])
 		}, wasRestored},
+		"copied as a whole": {func(f *outboxFolder) {
+			all := f.copies()
+			f.path = filepath.Join(f.t.TempDir(), "data")
+			if err := os.Mkdir(f.path, 0o700); err != nil {
+				f.t.Fatal(err)
+			}
+			for name, data := range all {
+				f.put(name, data)
+			}
+		}, wasRestored},
 		"the same copy put back": {func(f *outboxFolder) { f.put("anteroom.db", f.copies()["anteroom.db"]) }, ""},
 		"killed between the beat and its marker": {func(f *outboxFolder) {
 			f.use(func(d *DB) {

@@ -2,6 +2,7 @@ package db
 
 import (
 	"encoding/json"
+	"strconv"
 	"time"
 )
 
@@ -47,7 +48,7 @@ func (tx *Tx) RelaySettings() (s RelaySettings, err error) {
 	if !ok {
 		return s, ErrWrongKey
 	}
-	plain, err := open(newAEAD(master.relay), sealed, "relay_settings", "sealed", "1", keyID)
+	plain, err := open(newAEAD(master.relay), sealed, s.place(keyID)...)
 	if err != nil {
 		return s, err
 	}
@@ -61,12 +62,17 @@ func (tx *Tx) SaveRelaySettings(s RelaySettings) error {
 		return err
 	}
 	keyID := tx.db.keys.current
-	sealed := seal(newAEAD(tx.db.keys.keys[keyID].relay), plain, "relay_settings", "sealed", "1", keyID)
+	sealed := seal(newAEAD(tx.db.keys.keys[keyID].relay), plain, s.place(keyID)...)
 	_, err = tx.exec(`INSERT OR REPLACE INTO relay_settings (id, provider, host, port, security, from_address, username, token_url, client_id, scope,
 			per_minute, per_day, sealed, key_id, changed_by, changed_at) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		s.Provider, s.Host, s.Port, s.Security, s.From.String(), s.Username, s.TokenURL, s.ClientID, s.Scope,
 		s.PerMinute, s.PerDay, sealed, keyID, s.ChangedBy, ms(tx.now))
 	return err
+}
+
+// place binds the secrets to where they are sent: whoever writes to the database without the key can't have them sent elsewhere.
+func (s RelaySettings) place(keyID string) []string {
+	return []string{"relay_settings", "sealed", "1", keyID, s.Host, strconv.Itoa(s.Port), s.Security, s.Username, s.TokenURL, s.ClientID}
 }
 
 // DropRelaySettings forgets the relay, secrets and all.

@@ -479,3 +479,48 @@ func TestDamagedDatabaseStopsTheOutbox(t *testing.T) {
 		t.Errorf("%d arrived", n)
 	}
 }
+
+// A relay that takes its time gets no letter that was revoked while others were on the wire: nothing is claimed before there
+// is a connection for it.
+func TestNothingIsClaimedLongBeforeItLeaves(t *testing.T) {
+	o := newOutbox(t, 6)
+	reached, gate := make(chan struct{}, 6), make(chan struct{})
+	b := box(t, mailbox.Options{Script: mailbox.Script{Data: func(mailbox.Conn, mailbox.Letter) error {
+		reached <- struct{}{}
+		<-gate
+		return nil
+	}}})
+	o.invite(week)
+	_, stop := o.start(plainRelay(t, b.Addr()), 2)
+	defer stop()
+	<-reached
+	<-reached
+	if n := o.states(); n[db.LetterSending] != 2 || n[db.LetterQueued] != 4 {
+		t.Errorf("while two are on the wire: %v", n)
+	}
+	o.update(func(tx *db.Tx) error {
+		_, err := tx.Exec("UPDATE clients SET archived_at = 1")
+		return err
+	})
+	close(gate)
+	o.turnedOnce()
+	if n := o.states(); n[db.LetterAccepted] != 2 || n[db.LetterCancelled] != 4 {
+		t.Errorf("in the end: %v", n)
+	}
+}
+
+// What the relay says of an address is no matter for every staff member.
+func TestWhatHoldsTheOutboxNamesNobody(t *testing.T) {
+	o := newOutbox(t, 1)
+	b := box(t, mailbox.Options{Script: mailbox.Script{Rcpt: func(mailbox.Conn, string) error {
+		return &smtp.SMTPError{Code: 554, EnhancedCode: smtp.EnhancedCode{5, 7, 1}, Message: "<ann0@mail.example>: Recipient address rejected: sending quota exceeded"}
+	}}})
+	o.invite(week)
+	w, stop := o.start(plainRelay(t, b.Addr()), 1)
+	o.logged("outbox held")
+	held := w.Status().Held
+	stop()
+	if !strings.Contains(held, "sending quota exceeded") || strings.Contains(held, "@") {
+		t.Error(held)
+	}
+}

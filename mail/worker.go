@@ -25,6 +25,7 @@ const (
 	maxConnections = 10
 	closeIdle      = 30 * time.Second      // connections without work
 	settleWithin   = 20 * time.Millisecond // so that letters share a commit
+	waitClaimed    = time.Second           // of a claimed letter, for a connection
 	settleAtOnce   = 100
 	lookAnew       = time.Minute // at the latest, whatever the clock did meanwhile
 	stopWithin     = 20 * time.Second
@@ -158,6 +159,7 @@ type sender struct {
 // job is a letter to send. Without one, a sender only connects, to see whether the relay is there.
 type job struct {
 	relay   *Relay
+	claimed time.Time // real time
 	letter  *db.Letter
 	secrets Secrets // fill the letter's slots
 }
@@ -309,6 +311,14 @@ func (r *run) putBack() {
 	r.ready = nil
 }
 
+// putBackStale gives back what waits for a sender for longer than a moment: the next claim asks again whether it may leave.
+func (r *run) putBackStale() {
+	for len(r.ready) > 0 && time.Since(r.ready[0].claimed) >= waitClaimed {
+		r.end(settlement(*r.ready[0].letter, Result{}, r.db.Now()))
+		r.ready = r.ready[1:]
+	}
+}
+
 // patience is how long the dispatcher may wait when nobody calls it.
 func (r *run) patience() time.Duration {
 	now, wait := r.db.Now(), lookAnew
@@ -319,6 +329,9 @@ func (r *run) patience() time.Duration {
 		sooner(r.next.Sub(now))
 	} else if room, again, _ := r.pace.room(now); r.more && room <= 0 {
 		sooner(again.Sub(now))
+	}
+	if len(r.ready) > 0 {
+		sooner(time.Until(r.ready[0].claimed.Add(waitClaimed)))
 	}
 	if len(r.endings) > 0 && !r.turning {
 		sooner(time.Until(r.oldest.Add(settleWithin)))
@@ -339,6 +352,7 @@ func (r *run) handOut() {
 		}
 		return
 	}
+	r.putBackStale()
 	for i := len(r.idle) - 1; i >= 0 && len(r.ready) > 0; i-- {
 		if now.Before(r.idle[i].rest) {
 			continue
@@ -396,7 +410,7 @@ func (r *run) learn(res result) {
 
 // trouble holds the whole outbox, unless other connections work: then the relay only wants fewer of them.
 func (r *run) trouble(res result) {
-	now := r.db.Now()
+	now, reason := r.db.Now(), address.ReplaceAllString(res.Trouble.Reason, "…")
 	if res.job.letter != nil && slices.ContainsFunc(r.senders, func(s *sender) bool { return s.connected }) {
 		res.sender.rest = now.Add(shortestWait)
 		return
@@ -411,16 +425,16 @@ func (r *run) trouble(res result) {
 	if r.status.Held == "" {
 		r.status.Since = now
 	}
-	r.status.Held, r.status.Alarm, r.status.Retry = res.Trouble.Reason, res.Trouble.Alarm, r.held
+	r.status.Held, r.status.Alarm, r.status.Retry = reason, res.Trouble.Alarm, r.held
 	r.mu.Unlock()
 	level := slog.LevelWarn
 	if res.Trouble.Alarm {
 		level = slog.LevelError
 	}
-	r.log.Log(context.Background(), level, "outbox held", "reason", address.ReplaceAllString(res.Trouble.Reason, "…"), "retry", r.held)
+	r.log.Log(context.Background(), level, "outbox held", "reason", reason, "retry", r.held)
 }
 
-// address is what might be one in a stranger's words: logs name nobody.
+// address is what might be one in a stranger's words: neither logs nor what every staff member is told names anybody.
 var address = regexp.MustCompile(`\S+@\S+`)
 
 // free says that letters leave.
@@ -542,6 +556,7 @@ func (r *run) kept(t turn) {
 	r.more = r.more || !t.next.IsZero() && !r.db.Now().Before(t.next)
 	for _, j := range t.jobs {
 		r.claimed[j.letter.ID] = true
+		j.claimed = r.claimedAt
 		if r.held.IsZero() && r.to != nil && !r.stopping {
 			r.ready = append(r.ready, j)
 		} else { // it came too late
@@ -595,7 +610,7 @@ func (r *run) pauseOrResume(o db.Outbox) {
 func (r *run) ahead() int {
 	const moment, most = 50 * time.Millisecond, 200
 	pace := float64(r.finished) / float64(time.Since(r.claimedAt)+1)
-	return max(r.working(), min(most, int(pace*float64(moment))))
+	return min(most, int(pace*float64(moment)))
 }
 
 // working counts the senders that the relay lets work.

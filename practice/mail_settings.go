@@ -307,7 +307,7 @@ func (f MailFields) into(on db.RelaySettings) (s db.RelaySettings, wrong Invalid
 			wrong["username"] = "Enter the user name, or choose that the mail server asks for none."
 		}
 		kept := f.Password == "" && on.Secrets.Password != ""
-		if moved := s.Host != on.Host || s.Username != on.Username || s.Security != on.Security; kept && moved {
+		if moved := s.Host != on.Host || s.Port != on.Port || s.Username != on.Username || s.Security != on.Security; kept && moved {
 			wrong["password"] = "Type the password again: the one on file goes only to the mail server and user it was given for."
 		} else if kept {
 			s.Secrets.Password = on.Secrets.Password
@@ -320,7 +320,7 @@ func (f MailFields) into(on db.RelaySettings) (s db.RelaySettings, wrong Invalid
 			wrong["token_url"] = "Put your own tenant ID in the place of TENANT."
 		}
 		kept := s.Secrets.ClientSecret == "" && on.Secrets.ClientSecret != "" || s.Secrets.RefreshToken == "" && on.Secrets.RefreshToken != ""
-		if moved := s.TokenURL != on.TokenURL || s.ClientID != on.ClientID || s.Host != on.Host || s.Security != on.Security; kept && moved {
+		if moved := s.TokenURL != on.TokenURL || s.ClientID != on.ClientID || s.Host != on.Host || s.Port != on.Port || s.Security != on.Security; kept && moved {
 			wrong["client_secret"] = "Type the client secret and the refresh token again: those on file go only to the servers they were given for."
 		} else if kept {
 			s.Secrets.ClientSecret = cmp.Or(s.Secrets.ClientSecret, on.Secrets.ClientSecret)
@@ -352,8 +352,7 @@ func (p *Practice) ChangeMail(ctx context.Context, by Administrator, f MailField
 	if !by.administers() || p.config.Hosted != nil {
 		return 0, ErrNotAllowed
 	}
-	before := p.mail.Load()
-	err = p.db.Update(ctx, func(tx *db.Tx) error {
+	err = p.switching(ctx, func(tx *db.Tx) error {
 		on, err := tx.RelaySettings()
 		if err != nil && !errors.Is(err, db.ErrNotFound) {
 			return err
@@ -393,10 +392,21 @@ func (p *Practice) ChangeMail(ctx context.Context, by Administrator, f MailField
 		aside, err = p.switchMail(tx, m)
 		return err
 	})
-	if err != nil && p.mail.Load() != before { // the commit failed
+	return aside, err
+}
+
+// switching is a transaction in which letters are sent another way; should it fail, they go as before.
+func (p *Practice) switching(ctx context.Context, do func(*db.Tx) error) error {
+	var before *activeMail
+	began := false
+	err := p.db.Update(ctx, func(tx *db.Tx) error {
+		before, began = p.mail.Load(), true // no other switches meanwhile: there is one writer
+		return do(tx)
+	})
+	if err != nil && began && p.mail.Load() != before {
 		p.use(before)
 	}
-	return aside, err
+	return err
 }
 
 // ForgetMail drops what an administrator set about the relay, its secrets too: letters wait from then on. It changes nothing when
@@ -405,20 +415,18 @@ func (p *Practice) ForgetMail(ctx context.Context, by Administrator) error {
 	if !by.administers() || p.config.Hosted != nil {
 		return ErrNotAllowed
 	}
-	err := p.db.Update(ctx, func(tx *db.Tx) error {
+	err := p.switching(ctx, func(tx *db.Tx) error {
 		if _, err := tx.RelaySettings(); err != nil {
 			return err
 		}
 		if err := tx.DropRelaySettings(); err != nil {
 			return err
 		}
+		p.use(nil)
 		return tx.Audit(db.AuditEntry{StaffID: by.member.ID, Act: "forgot the mail settings"})
 	})
 	if errors.Is(err, db.ErrNotFound) {
 		return nil
-	}
-	if err == nil {
-		p.use(nil)
 	}
 	return err
 }

@@ -220,6 +220,7 @@ func TestMailSettingsThatAreWrong(t *testing.T) {
 	for _, change := range []func(*practice.MailFields){
 		func(f *practice.MailFields) { f.TokenURL = "https://thief.example/token" },
 		func(f *practice.MailFields) { f.Host = "smtp.thief.example" },
+		func(f *practice.MailFields) { f.Port = "2525" },
 	} {
 		f := oauth
 		change(&f)
@@ -231,14 +232,22 @@ func TestMailSettingsThatAreWrong(t *testing.T) {
 	if _, err := p.ChangeMail(t.Context(), c.Olga, good); err != nil {
 		t.Error(err)
 	}
-	good.Password, good.Host = "", "smtp.thief.example"
-	_, err := p.ChangeMail(t.Context(), c.Olga, good)
-	if wrong, ok := errors.AsType[practice.Invalid](err); !ok || !strings.Contains(wrong["password"], "again") {
-		t.Errorf("the password on file would go elsewhere: %v", err)
+	good.Password = ""
+	for _, change := range []func(*practice.MailFields){
+		func(f *practice.MailFields) { f.Host = "smtp.thief.example" },
+		func(f *practice.MailFields) { f.Port = "2525" },
+		func(f *practice.MailFields) { f.Username = "thief" },
+	} {
+		f := good
+		change(&f)
+		_, err := p.ChangeMail(t.Context(), c.Olga, f)
+		if wrong, ok := errors.AsType[practice.Invalid](err); !ok || !strings.Contains(wrong["password"], "again") {
+			t.Errorf("the password on file would go to %s:%s: %v", f.Host, f.Port, err)
+		}
 	}
 	// An older page may not overwrite newer settings unseen.
-	good.Host, good.From, good.Version = "smtp.example.com", "other@willow.example", "older"
-	_, err = p.ChangeMail(t.Context(), c.Olga, good)
+	good.From, good.Version = "other@willow.example", "older"
+	_, err := p.ChangeMail(t.Context(), c.Olga, good)
 	if wrong, ok := errors.AsType[practice.Invalid](err); !ok || !strings.Contains(wrong["version"], "From address “clinic@willow.example”") {
 		t.Errorf("%v", err)
 	}

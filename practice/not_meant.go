@@ -3,9 +3,13 @@ package practice
 import (
 	"context"
 	"errors"
+	"time"
 
 	"anteroom/db"
 )
+
+// notMeantLife is how long after a letter was written somebody may say that it wasn't meant for them.
+const notMeantLife = 30 * 24 * time.Hour
 
 // NotMeant takes the word of whoever reads an address that our mail isn't meant for them. If it is still on file for the
 // client whom the letter was for, it gets no more letters than must be, its links end, and the office is told; an address
@@ -24,10 +28,13 @@ func (p *Practice) NotMeant(ctx context.Context, token, network string) error {
 		if err != nil {
 			return err
 		}
+		if tx.Now().Sub(letter.CreatedAt) > notMeantLife {
+			return nil
+		}
 		if err := giveUpWaiting(tx, letter); err != nil {
 			return err
 		}
-		marked, err := tx.MarkUnwanted(letter.ClientID, letter.To)
+		marked, err := tx.MarkUnwanted(letter)
 		if err != nil || !marked {
 			return err
 		}

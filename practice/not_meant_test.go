@@ -212,3 +212,49 @@ func TestDatabaseAloneSaysNothingInARecipientsName(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// Who joined, or was heard from, reads the address: an older letter can't deny it any more, nor can one of long ago.
+func TestOldLettersDenyNothing(t *testing.T) {
+	c := cast.New(t)
+	withForms(t, c)
+	ctx := t.Context()
+	invite := func(client db.Client) string {
+		t.Helper()
+		if err := c.Practice.Send(ctx, c.Olga.Staff, chosen(t, c, client), ""); err != nil {
+			t.Fatal(err)
+		}
+		c.Clock.Move(time.Hour)
+		return ownToken(t, c, client)
+	}
+	unwanted := func(client db.Client) bool { return !record(t, c, client).Portal.UnwantedAt.IsZero() }
+
+	joined := invite(c.Ann)
+	if _, _, err := c.Practice.ChoosePassword(ctx, lastToken(t, c, c.Ann.ID, 0), "a quiet place to wait", "192.0.2.9"); err != nil {
+		t.Fatal(err)
+	}
+	if saysNotMeant(t, c, joined); unwanted(c.Ann) {
+		t.Error("who joined is denied by the invitation")
+	}
+
+	first := invite(c.Ben)
+	if saysNotMeant(t, c, first); !unwanted(c.Ben) {
+		t.Fatal("nothing is noted at all")
+	}
+	c.Clock.Move(time.Hour)
+	if err := c.Practice.LiftAddressMarks(ctx, c.Olga.Staff, c.Ben.PublicID, c.Ben.Email.String()); err != nil {
+		t.Fatal(err)
+	}
+	if saysNotMeant(t, c, first); unwanted(c.Ben) {
+		t.Error("the letter before the office's word still denies it")
+	}
+	c.Clock.Move(time.Hour)
+	second := invite(c.Ben)
+	c.Clock.Move(31 * 24 * time.Hour)
+	if saysNotMeant(t, c, second); unwanted(c.Ben) {
+		t.Error("a letter of long ago denies it")
+	}
+	third := invite(c.Ben)
+	if saysNotMeant(t, c, third); !unwanted(c.Ben) {
+		t.Error("a new letter can't deny it")
+	}
+}

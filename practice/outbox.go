@@ -109,6 +109,7 @@ func (p *Practice) Letters(ctx context.Context, by Administrator, f db.LetterFil
 	if !by.administers() {
 		return l, ErrNotAllowed
 	}
+	f.Text = f.Text[:min(len(f.Text), maxQuery)]
 	err = p.db.View(ctx, func(tx *db.Tx) error {
 		if l.Count, err = tx.CountLetters(by.reach(), f); err != nil {
 			return err
@@ -213,8 +214,8 @@ func (p *Practice) RetryLetter(ctx context.Context, by Administrator, publicID s
 // the others. Any that is not there is ErrNotFound, and nothing is done.
 func (p *Practice) CancelLetters(ctx context.Context, by Administrator, publicIDs ...string) (n int, refused []LetterRefusal, err error) {
 	return p.eachLetter(ctx, by, "took a letter back", publicIDs, mayCancel, func(tx *db.Tx, l db.OutboxLetter) error {
-		if l.Kind == db.LetterInvitation {
-			if err := tx.EndLinks(db.LinkJoin, l.ClientID, 0); err != nil {
+		if l.Kind == db.LetterInvitation { // a newer one may have a link of its own
+			if err := tx.EndLink(l.LinkID); err != nil {
 				return err
 			}
 		}

@@ -198,6 +198,21 @@ func TestCancelTakesBackWhatHasNotLeft(t *testing.T) {
 	}
 }
 
+// An older letter that is taken back leaves the link of a newer one as it is.
+func TestCancelEndsTheLettersOwnLink(t *testing.T) {
+	c := cast.New(t)
+	old := letterTo(t, c, c.Ann, week)
+	exec(t, c, "UPDATE letters SET state = 'sending' WHERE public_id = ?", old) // so that the newer one can't take it back
+	newer := letterTo(t, c, c.Ann, week)
+	exec(t, c, "UPDATE letters SET state = 'queued' WHERE public_id = ?", old)
+	if err := c.Practice.CancelLetter(t.Context(), c.Olga, old); err != nil {
+		t.Fatal(err)
+	}
+	if why := mayNotLeave(t, c, newer); why != "" {
+		t.Error(why)
+	}
+}
+
 func mayNotLeave(t *testing.T, c *cast.Cast, id string) (why string) {
 	t.Helper()
 	l := letter(t, c, id)
@@ -221,6 +236,7 @@ func TestLettersAreFoundByStateKindAndText(t *testing.T) {
 		{db.LetterFilter{Text: "ABBOTT ann@"}, []string{ann}, "map[queued:1]"},
 		{db.LetterFilter{Text: "portal", State: db.LetterQueued}, []string{mia, ann}, "map[failed:1 queued:2]"},
 		{db.LetterFilter{Text: "nobody"}, nil, "map[]"},
+		{db.LetterFilter{Text: strings.Repeat("a ", 2000)}, []string{mia, ben, ann}, "map[failed:1 queued:2]"},
 	} {
 		got, err := c.Practice.Letters(t.Context(), c.Olga, test.f, 0, 25)
 		var ids []string
