@@ -187,7 +187,7 @@ func Unreachable(c db.Client) string {
 	case !c.NoEmailAt.IsZero():
 		return "May not be emailed."
 	case !c.Portal.UnwantedAt.IsZero():
-		return "Whoever reads this address said that our mail isn't meant for them. Ask the client for the right one, or lift the mark on their page."
+		return "Whoever reads this address said that our mail isn't meant for them. Ask the client for the right one; if it is theirs after all, say so on their page."
 	}
 	return ""
 }

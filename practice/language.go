@@ -68,7 +68,7 @@ If you have questions, call us at {practice_phone}.
 				Subject: "{practice_name}: your invitation is waiting",
 				Body: `Hello {client_preferred_name},
 
-a few days ago {practice_name} invited you to its client portal. There is no hurry: this is only a reminder, in case that mail got lost among others.
+A few days ago {practice_name} invited you to its client portal. There is no hurry: this is only a reminder, in case that mail got lost among others.
 
 {portal_link}
 
@@ -83,7 +83,7 @@ If something is in the way, call us at {practice_phone}.
 				Subject: "{practice_name}: a reminder",
 				Body: `Hello {client_preferred_name},
 
-something is still waiting for you in the client portal of {practice_name}. What you have entered so far is saved, and you can go on where you stopped.
+Something is still waiting for you in the client portal of {practice_name}. What you have entered so far is saved, and you can go on where you stopped.
 
 {portal_link}
 
@@ -96,14 +96,14 @@ If something is unclear, call us at {practice_phone}. If you have just finished,
 		buttons: map[db.MessageKind]string{db.InvitationMessage: "Join Client Portal", db.FormsMessage: "Sign in"},
 		newPassword: newAccountMessage("{practice_name}: choose a new password", `Hello,
 
-somebody, most likely you, asked for a new password for your account at {practice_name}.
+Somebody, most likely you, asked for a new password for your account at {practice_name}.
 
 {portal_link}
 
 The link works until {link_expires_on}. If you didn't ask, there is nothing to do: your password stays as it is.`, "Choose a new password", ""),
 		newAddress: newAccountMessage("{practice_name}: confirm your email address", `Hello,
 
-this address was given to {practice_name} as the new one for your account. Confirm it, and you sign in with it from then on.
+This address was given to {practice_name} as the new one for your account. Confirm it, and you sign in with it from then on.
 
 {portal_link}
 
@@ -111,7 +111,7 @@ The link works until {link_expires_on}. If you don't know what this is about, th
 			"You get this mail because this address was given to {practice_name}."),
 		addressAsked: newAccountMessage("{practice_name}: another email address for your account", `Hello,
 
-another email address was given for your account at {practice_name}. Until it is confirmed, you sign in with this one.
+Another email address was given for your account at {practice_name}. Until it is confirmed, you sign in with this one.
 
 If this wasn't you, or you don't expect it, please call us.`, "", ""),
 		sentBy:        "{sender_name} sent you this for {practice_name}.",

@@ -378,7 +378,7 @@ func newAccountMessage(subject, body, button, why string) accountMessage {
 var (
 	joinStaffMessage = newAccountMessage("{practice_name}: choose your password", `Hello,
 
-an account on the client portal of {practice_name} was made for you. Choose a password, and you are in.
+An account on the client portal of {practice_name} was made for you. Choose a password, and you are in.
 
 {portal_link}
 
@@ -386,7 +386,7 @@ The link is yours alone and works until {link_expires_on}. If it has expired by 
 
 	oldAddressMessage = newAccountMessage("{practice_name}: you sign in with another email address now", `Hello,
 
-an administrator of {practice_name} changed the email address of your account. This one no longer opens it. A link to choose a password was sent to the new one.
+An administrator of {practice_name} changed the email address of your account. This one no longer opens it. A link to choose a password was sent to the new one.
 
 If you didn't expect this, please tell the practice.`, "", "")
 )

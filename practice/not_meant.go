@@ -39,7 +39,7 @@ func (p *Practice) NotMeant(ctx context.Context, token, network string) error {
 			return err
 		}
 		return errors.Join(tx.EndLinks(db.LinkJoin, letter.ClientID, 0), tx.EndLinks(db.LinkNewPassword, letter.ClientID, 0), tx.RecheckLettersTo(letter.ClientID),
-			tx.Audit(db.AuditEntry{ClientID: letter.ClientID, Act: "somebody who reads this address said that our mail isn't meant for them"}))
+			tx.Audit(db.AuditEntry{ClientID: letter.ClientID, Act: "heard from whoever reads this address that our mail isn't meant for them"}))
 	})
 }
 
@@ -53,5 +53,5 @@ func giveUpWaiting(tx *db.Tx, letter db.Letter) error {
 		return err
 	}
 	return errors.Join(endAddressChange(tx, letter.ClientID, "Whoever reads the address said that our mail isn't meant for them."),
-		tx.Audit(db.AuditEntry{ClientID: letter.ClientID, Act: "somebody who reads the new address said that our mail isn't meant for them: it was given up"}))
+		tx.Audit(db.AuditEntry{ClientID: letter.ClientID, Act: "gave up the new address: whoever reads it said that our mail isn't meant for them"}))
 }

@@ -54,7 +54,7 @@ func history(t *testing.T, c *cast.Cast, client db.Client) (n int) {
 		t.Fatal(err)
 	}
 	for _, h := range d.History {
-		if strings.Contains(h.Act, "said that our mail isn't meant for them") {
+		if strings.Contains(h.Act, "our mail isn't meant for them") {
 			n++
 		}
 	}

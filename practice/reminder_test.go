@@ -352,7 +352,7 @@ func TestAReminderRepeatsTheDayOnWhichTheLinkExpires(t *testing.T) {
 	if n := remind(t, c); n != 1 {
 		t.Fatalf("sent %d", n)
 	}
-	for _, words := range []string{"something is still waiting", "/sign-in", "Olga Olson sent you this"} {
+	for _, words := range []string{"Something is still waiting", "/sign-in", "Olga Olson sent you this"} {
 		if !strings.Contains(text(c.Leo), words) {
 			t.Errorf("%q is not in: %s", words, text(c.Leo))
 		}

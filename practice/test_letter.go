@@ -27,7 +27,7 @@ const (
 
 var testMessage = mail.Parse("{practice_name}: a test of the mail settings", `Hello,
 
-this is the test letter that you asked for. Mail from the client portal of {practice_name} leaves as it should.
+This is the test letter that you asked for. Mail from the client portal of {practice_name} leaves as it should.
 
 Look whether it came into the inbox or into junk: your clients' mail goes the same way. If it came into junk, *Check the domain* beside the mail settings says what is missing.`)
 
