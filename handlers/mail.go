@@ -1,6 +1,8 @@
 package handlers
 
 import (
+	"strings"
+
 	"anteroom/mail"
 	"anteroom/practice"
 
@@ -29,13 +31,22 @@ type mailPage struct {
 	Other     bool          // another provider was chosen, or is set
 	Chosen    bool          // the form is shown: a provider was chosen, or one is set
 	Test      *practice.MailTest
+	Saved     string // what was saved before the test
 	Errors    practice.Invalid
+
+	onFile practice.MailFields
 }
+
+// Unsaved tells that the form shows other settings than those that are used.
+func (p mailPage) Unsaved() bool { return p.Fields != p.onFile }
 
 func (s *Site) mailSettings(c *fiber.Ctx, by practice.Administrator) error {
 	page, err := s.mailPage(c, by)
 	if err != nil {
 		return err
+	}
+	if c.Query("tested") != "" {
+		page.Saved, page.Notice = page.Notice, "" // beside the test, to which one is led
 	}
 	switch name := c.Query("provider"); name {
 	case "":
@@ -55,7 +66,7 @@ func (s *Site) mailPage(c *fiber.Ctx, by practice.Administrator) (page mailPage,
 	page.MailSettings, err = s.Practice.MailSettings(c.UserContext(), by)
 	page.Shell, page.Outbox = s.mailShell(c, "Mail")
 	page.Providers, page.Test = mail.Providers, s.Practice.LastMailTest(by)
-	page.Chosen = page.Set
+	page.Chosen, page.onFile = page.Set, page.Fields
 	return page, err
 }
 
@@ -91,18 +102,23 @@ func (s *Site) saveMailSettings(c *fiber.Ctx, by practice.Administrator) error {
 		page.Fields, page.Chosen = typed, true
 		return s.showMailSettings(c, page, wrong)
 	}
-	if c.FormValue("do") == "test" {
-		return s.sendTestLetter(c, by)
-	}
+	saved := "mail saved"
 	if aside > 0 {
-		s.notify(c, "mail saved, set aside", aside)
-	} else {
-		s.notify(c, "mail saved")
+		saved = "mail saved, set aside"
 	}
+	if c.FormValue("do") == "test" {
+		return s.testMail(c, by, saved, aside)
+	}
+	s.notify(c, saved, aside)
 	return s.seeOther(c, mailSettingsPath)
 }
 
 func (s *Site) sendTestLetter(c *fiber.Ctx, by practice.Administrator) error {
+	return s.testMail(c, by, "", 0)
+}
+
+// testMail sends a test letter. saved is the notice of settings that were saved just before, if they were.
+func (s *Site) testMail(c *fiber.Ctx, by practice.Administrator, saved string, aside int) error {
 	if err := s.Practice.SendTestLetter(c.UserContext(), by); err != nil {
 		wrong, err := invalid(err)
 		if err != nil {
@@ -112,7 +128,12 @@ func (s *Site) sendTestLetter(c *fiber.Ctx, by practice.Administrator) error {
 		if err != nil {
 			return err
 		}
+		page.Saved = strings.Replace(notices[saved], "%s", thousands(aside), 1)
 		return s.showMailSettings(c, page, wrong)
+	}
+	if saved != "" {
+		s.notify(c, saved, aside)
+		return s.seeOther(c, mailSettingsPath+"?tested=1#test")
 	}
 	return s.seeOther(c, mailSettingsPath+"#test")
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"anteroom/db"
 	"anteroom/mail"
@@ -66,9 +67,33 @@ func TestMailIsSetOnAScreen(t *testing.T) {
 		t.Errorf("%d letters", len(box.List()))
 	}
 	unchanged := append([]string{"do", "test"}, form[:12]...) // no password typed: the one on file
-	olga.post(mailSettingsPath, unchanged...).wantTo(mailSettingsPath + "#test")
+	olga.post(mailSettingsPath, unchanged...).wantTo(mailSettingsPath + "?tested=1#test")
+	a = olga.get(mailSettingsPath+"?tested=1").want(http.StatusOK, "The mail server took the letter.")
+	if a.text("section[aria-labelledby=test] .banner") != "Saved. Letters go there from now on." || a.text("#notice") != "" {
+		t.Error("what was saved isn't said beside the test")
+	}
+	const unsaved = "Send me a test with the saved settings"
+	if a.text("#test-mail") == unsaved || olga.get(mailSettingsPath+"?provider=fastmail").text("#test-mail") != unsaved {
+		t.Error("nothing tells which settings are tested")
+	}
 	olga.post(mailPath + "/test").wantTo(mailSettingsPath + "#test")
 	olga.post(mailPath+"/test").wantError("test", "Wait a minute")
+	olga.post(mailSettingsPath, append(unchanged, "per_day", "9")...).wantError("test", "Wait a minute").want(http.StatusUnprocessableEntity, "Saved. Letters go there from now on.")
+	if a := olga.get(mailSettingsPath).want(http.StatusOK); strings.Contains(a.body, "The mail server took the letter.") {
+		t.Error("the test of other settings is shown as if it were of these")
+	}
+	s.Clock.Move(2 * time.Minute)
+	nobody, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, port, _ := net.SplitHostPort(nobody.Addr().String())
+	nobody.Close()
+	olga.post(mailSettingsPath, "do", "test", "host", "127.0.0.1", "port", port, "security", "none", "from", "clinic@willow.example", "sign_in", "none")
+	a = olga.get(mailSettingsPath).want(http.StatusOK, "We couldn't reach 127.0.0.1 at port "+port+". Check the server's name and the port.")
+	if strings.Contains(a.text("section[aria-labelledby=test]"), "In the mail server’s words") {
+		t.Error("our own words are said to be the mail server's")
+	}
 	if len(box.List()) != 3 {
 		t.Errorf("%d letters", len(box.List()))
 	}

@@ -168,7 +168,7 @@ func noToken(err error) *Trouble {
 	if e, ok := errors.AsType[*url.Error](err); ok {
 		err = e.Err
 	}
-	return &Trouble{Reason: tidy("The address that gives out access tokens for the mail relay doesn't answer: " + reason(err))}
+	return &Trouble{Reason: tidy("The address that gives out access tokens for the mail server doesn't answer: " + reason(err))}
 }
 
 func lifeOf(seconds json.Number) time.Duration {

@@ -156,7 +156,7 @@ func (l *Line) begin(ctx context.Context) error {
 	}
 	if how == StartTLS {
 		if offered, _ := l.client.Extension("STARTTLS"); !offered {
-			return l.untrusted(errors.New("it offers no encryption (STARTTLS)"))
+			return l.untrusted(errors.New(noSTARTTLS))
 		}
 		l.conn.SetDeadline(time.Now().Add(l.relay.patience.command))
 		if err := l.talk.startTLS(); isNetwork(err) {
@@ -222,7 +222,7 @@ func (l *Line) signIn(ctx context.Context) error {
 		return nil
 	case s.OAuth != nil:
 		if !l.client.SupportsAuth(xoauth2Name) {
-			return &Trouble{Alarm: true, Reason: "The mail relay offers no way to sign in with OAuth (XOAUTH2)."}
+			return &Trouble{Alarm: true, Reason: "The mail server offers no way to sign in with OAuth (XOAUTH2)."}
 		}
 		var err error
 		if token, inUse, err = l.relay.tokens.get(ctx); err != nil {
@@ -238,7 +238,7 @@ func (l *Line) signIn(ctx context.Context) error {
 	case l.client.SupportsAuth(sasl.Login):
 		how = sasl.NewLoginClient(s.Username, s.Password)
 	default:
-		return &Trouble{Alarm: true, Reason: "The mail relay offers no way to sign in with a password."}
+		return &Trouble{Alarm: true, Reason: "The mail server offers no way to sign in with a password."}
 	}
 	l.talk.signing = true
 	err := l.client.Auth(how)
@@ -251,9 +251,9 @@ func (l *Line) signIn(ctx context.Context) error {
 		return l.unreachable(err)
 	}
 	if s.OAuth == nil {
-		return &Trouble{Alarm: true, Reason: "The mail relay refused our user name and password: " + l.minutes.tell(words(answer))}
+		return &Trouble{Alarm: true, Reason: "The mail server refused our user name and password: " + l.minutes.tell(words(answer))}
 	}
-	refused := &Trouble{Alarm: true, Reason: "The mail relay refused the access token with which we sign in for this user name: " + l.minutes.tell(words(answer))}
+	refused := &Trouble{Alarm: true, Reason: "The mail server refused the access token with which we sign in for this user name: " + l.minutes.tell(words(answer))}
 	l.relay.tokens.spoiled(token)
 	if inUse {
 		return &spoiledToken{refused}
@@ -280,7 +280,7 @@ func (l *Line) Send(ctx context.Context, from, to db.Email, data []byte) Result 
 		})
 		stop()
 		if result.Outcome == Deferred && early.Err() != nil && ctx.Err() == nil {
-			result.Reply = "The mail relay was too slow to take the letter."
+			result.Reply = "The mail server was too slow to take the letter."
 		}
 		if !stale || early.Err() != nil {
 			return result
@@ -297,12 +297,12 @@ func (l *Line) send(from, to string, data []byte, ending func()) (result Result,
 	if offered, _ := l.client.Extension("SMTPUTF8"); options.UTF8 && !offered {
 		if l.client.Noop() != nil { // after RSET go-smtp asks anew what is offered: it isn't there any more
 			l.drop()
-			return Result{Outcome: Deferred, Reply: "The connection to the mail relay broke."}, kept
+			return Result{Outcome: Deferred, Reply: "The connection to the mail server broke."}, kept
 		}
-		return Result{Outcome: Rejected, Reply: "The mail relay takes only addresses in plain letters (a to z)."}, false
+		return Result{Outcome: Rejected, Reply: "The mail server takes only addresses in plain letters (a to z)."}, false
 	}
 	if limit, ok := l.client.MaxMessageSize(); ok && limit > 0 && len(data) > limit {
-		return Result{Outcome: Rejected, Reply: fmt.Sprintf("The letter has %d KB, and the mail relay takes no more than %d KB.", (len(data)+1023)/1024, limit/1024)}, false
+		return Result{Outcome: Rejected, Reply: fmt.Sprintf("The letter has %d KB, and the mail server takes no more than %d KB.", (len(data)+1023)/1024, limit/1024)}, false
 	}
 	if offered, _ := l.client.Extension("PIPELINING"); offered && l.minutes.begun.IsZero() {
 		l.talk.together, l.talk.said = []string{"RCPT TO:<" + to + ">", "DATA"}, false
@@ -316,7 +316,7 @@ func (l *Line) send(from, to string, data []byte, ending func()) (result Result,
 		// All letters have one sender: a refusal of it is no letter's fault.
 		if answered && answer.Code/100 == 5 && answer.Code != 552 && !options.UTF8 {
 			l.drop()
-			return Result{Trouble: &Trouble{Alarm: true, Reason: "The mail relay takes no mail from us: " + words(answer)}}, false
+			return Result{Trouble: &Trouble{Alarm: true, Reason: unwelcome + words(answer)}}, false
 		}
 		return l.refused(err), false
 	}
@@ -360,15 +360,15 @@ func (l *Line) refused(err error) Result {
 	switch {
 	case !answered:
 		l.drop()
-		return Result{Outcome: Deferred, Reply: tidy("The connection to the mail relay broke: " + reason(err))}
+		return Result{Outcome: Deferred, Reply: tidy("The connection to the mail server broke: " + reason(err))}
 	case answer.Code == 421 || answer.Code/100 < 4 || l.hearOut() != nil || l.client.Reset() != nil:
 		l.drop()
 	}
 	switch {
 	case answer.Code == 530 || answer.Code == 534 || answer.Code == 535 || answer.Code == 538:
-		return Result{Trouble: &Trouble{Alarm: true, Reason: "The mail relay wants us to sign in: " + words(answer)}}
+		return Result{Trouble: &Trouble{Alarm: true, Reason: "The mail server wants us to sign in: " + words(answer)}}
 	case answer.Code/100 == 5 && isAboutUs(answer):
-		return Result{Trouble: &Trouble{Alarm: true, Reason: "The mail relay takes no more mail from us for now: " + words(answer)}}
+		return Result{Trouble: &Trouble{Alarm: true, Reason: "The mail server takes no more mail from us for now: " + words(answer)}}
 	case answer.Code/100 == 5:
 		return Result{Outcome: Rejected, Reply: words(answer)}
 	}
@@ -424,22 +424,32 @@ func (l *Line) drop() {
 	l.conn, l.talk, l.client = nil, nil, nil
 }
 
+// What we say of a mail server that is of no use; ExplainTest tells it apart by these words.
+const (
+	unreached  = "The mail server can't be reached: "
+	insecure   = "The connection to the mail server can't be made secure: "
+	unwelcome  = "The mail server takes no mail from us: "
+	strangers  = "What answers at "
+	noSTARTTLS = "it offers no encryption (STARTTLS)"
+	noTLS      = "it doesn't begin with TLS there"
+)
+
 func (l *Line) unreachable(err error) error {
 	if _, nonsense := errors.AsType[textproto.ProtocolError](err); nonsense {
-		return &Trouble{Alarm: true, Reason: "What answers at " + l.relay.address() + " isn't a mail server, or expects encryption from the start. Check the name, the port and the encryption."}
+		return &Trouble{Alarm: true, Reason: strangers + l.relay.address() + " isn't a mail server, or expects encryption from the start. Check the name, the port and the encryption."}
 	}
 	if silent := err == errSilent || isTimeout(err); silent && l.relay.settings.Security == StartTLS && l.relay.settings.Port == 465 {
 		err = errors.New("it does not answer; at port 465 most expect TLS from the start")
 	}
 	answer, answered := errors.AsType[*smtp.SMTPError](err)
-	return &Trouble{Alarm: answered && answer.Code/100 == 5, Reason: tidy("The mail relay can't be reached: " + l.minutes.tell(reason(err)))}
+	return &Trouble{Alarm: answered && answer.Code/100 == 5, Reason: tidy(unreached + l.minutes.tell(reason(err)))}
 }
 
 func (l *Line) untrusted(err error) error {
 	if e, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 		l.minutes.certificate(e.UnverifiedCertificates)
 	}
-	return &Trouble{Alarm: true, Reason: tidy("The connection to the mail relay can't be made secure: " + reason(err))}
+	return &Trouble{Alarm: true, Reason: tidy(insecure + reason(err))}
 }
 
 var errSilent = errors.New("it does not answer")
@@ -462,7 +472,7 @@ func reason(err error) string {
 		return "nobody whom this machine trusts vouches for its certificate"
 	}
 	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
-		return "it doesn't begin with TLS there; try STARTTLS, or another port"
+		return noTLS + "; try STARTTLS, or another port"
 	}
 	if e, ok := errors.AsType[*net.DNSError](err); ok && e.IsNotFound {
 		return "no server has that name"

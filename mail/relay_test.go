@@ -240,7 +240,7 @@ func TestOutcomeOfEachAnswer(t *testing.T) {
 		{"RCPT 450", mailbox.Script{Rcpt: address(450)}, Deferred, "450 4.1.1 for a reason"},
 		{"RCPT 421", mailbox.Script{Rcpt: address(421)}, Deferred, "421 4.1.1 for a reason"},
 		{"RCPT 530", mailbox.Script{Rcpt: address(530)}, NotSent, ""},
-		{"RCPT dropped", mailbox.Script{Rcpt: address(0)}, Deferred, "The connection to the mail relay broke: EOF"},
+		{"RCPT dropped", mailbox.Script{Rcpt: address(0)}, Deferred, "The connection to the mail server broke: EOF"},
 		{"end 554", mailbox.Script{Data: data(554)}, Rejected, "554 5.1.1 for a reason"},
 		{"end 452", mailbox.Script{Data: data(452)}, Deferred, "452 4.1.1 for a reason"},
 		{"end 421", mailbox.Script{Data: data(421)}, Deferred, "421 4.1.1 for a reason"},
@@ -497,7 +497,7 @@ func TestLetterLargerThanTheRelayTakes(t *testing.T) {
 	})+"?tls=none"))
 	from, to := email(t, "hello@harbor.example"), email(t, "ann@mail.example")
 	got := l.Send(t.Context(), from, to, []byte(strings.Repeat("0123456789abcde\n", 65)))
-	if want := "The letter has 2 KB, and the mail relay takes no more than 1 KB."; got.Outcome != Rejected || got.Reply != want {
+	if want := "The letter has 2 KB, and the mail server takes no more than 1 KB."; got.Outcome != Rejected || got.Reply != want {
 		t.Errorf("%+v", got)
 	}
 	if got := sendSmall(t, l); got.Outcome != Accepted {

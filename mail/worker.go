@@ -736,7 +736,7 @@ func settlement(l db.Letter, r Result, now time.Time) db.Settlement {
 		s.Deferred = true
 		s.Due = now.Add(backOff(l.Deferred))
 		if s.Due.Sub(l.CreatedAt) > giveUpAfter {
-			s.State, s.Reply = db.LetterNeedsAttention, "The mail relay put it off for five days: "+r.Reply
+			s.State, s.Reply = db.LetterNeedsAttention, "The mail server put it off for five days: "+r.Reply
 		}
 	case Uncertain:
 		s.Uncertain = true

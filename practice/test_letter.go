@@ -17,7 +17,10 @@ type MailTest struct {
 	Outcome  mail.Outcome
 	Meaning  string // a plain sentence
 	Advice   string // what to do
-	Reply    string // in the mail server's words
+	Reply    string // what it said, or what we say where it said nothing
+	Words    string // the mail server's own within that, if any
+
+	of *activeMail // which settings it tells of
 }
 
 const (
@@ -67,7 +70,7 @@ func (p *Practice) SendTestLetter(ctx context.Context, by Administrator) error {
 	}
 	within, cancel := context.WithTimeout(ctx, testTime)
 	defer cancel()
-	test := MailTest{At: p.Now(), To: by.member.Email, By: by.Name()}
+	test := MailTest{At: p.Now(), To: by.member.Email, By: by.Name(), of: m}
 	var result mail.Result
 	test.Dialogue, result = m.relay.Try(within, letter.From.Email, letter.To.Email, letter.Bytes)
 	test.judge(result)
@@ -80,22 +83,20 @@ func (t *MailTest) judge(r mail.Result) {
 	if r.Trouble != nil {
 		t.Reply = r.Trouble.Reason
 	}
-	switch {
-	case r.Outcome == mail.Accepted:
+	t.Words = mail.Words(t.Reply)
+	if r.Outcome == mail.Accepted {
 		t.Meaning = "The mail server took the letter."
 		t.Advice = "Look whether it arrives at " + t.To.String() + " within a few minutes, and whether it is in the inbox or in junk."
-	case t.Reply == "":
-		t.Meaning = "The mail server didn't answer in time, so the test was ended."
-		t.Advice = "Check its name and port. If they are right, ask whoever looks after this server whether it may connect to that port."
-	default:
-		t.Meaning, t.Advice = mail.Explain(t.Reply)
+		return
 	}
+	t.Meaning, t.Advice = mail.ExplainTest(t.of.relay.Settings(), r)
 }
 
-// LastMailTest is how the latest test letter went; nil: none was sent since the program started.
+// LastMailTest is how the latest test letter went; nil: none was sent since the program started, or since the settings changed.
 func (p *Practice) LastMailTest(by Administrator) *MailTest {
-	if !by.administers() {
+	test := p.mailTest.Load()
+	if !by.administers() || test == nil || test.of != p.mail.Load() {
 		return nil
 	}
-	return p.mailTest.Load()
+	return test
 }
