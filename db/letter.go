@@ -2,6 +2,7 @@ package db
 
 import (
 	"cmp"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -154,10 +155,14 @@ func (tx *Tx) LastLetter(clientID int64, kind LetterKind) (at time.Time, err err
 	return at, err
 }
 
-// LastSending is when a client was last invited, or told of forms; the zero time when they never were.
-func (tx *Tx) LastSending(clientID int64) (at time.Time, err error) {
-	err = tx.row("SELECT max(created_at) FROM letters WHERE client_id = ? AND kind IN ('invitation', 'forms')", clientID).Scan(timeScan{&at})
-	return at, err
+// LastSending is when a client was last invited, or told of forms, and where that letter stands; the zero time when they never were.
+func (tx *Tx) LastSending(clientID int64) (at time.Time, state LetterState, err error) {
+	err = named(tx.row("SELECT created_at, state FROM letters WHERE client_id = ? AND kind IN ('invitation', 'forms') ORDER BY id DESC LIMIT 1", clientID).
+		Scan(timeScan{&at}, &state))
+	if errors.Is(err, ErrNotFound) {
+		err = nil
+	}
+	return at, state, err
 }
 
 // SetAsideLetters has letters come from this sender from now on. It marks the queued ones that come from another, whom the relay

@@ -257,7 +257,7 @@ var notices = map[string]string{
 	"whole portal on":              "The client portal is turned on. Letters that waited are leaving now.",
 	"portal off":                   "Portal access is turned off.",
 	"portal on":                    "Portal access is turned on.",
-	"sent again to many":           "Sent again to %s. Left out: %s who were sent something in the last five minutes, %s who can't be reached, %s to whom there is nothing to send again.",
+	"sent again to many":           "Sent again to %s.",
 	"reminders off":                "Reminders are turned off for this client.",
 	"reminders on":                 "Reminders are turned on for this client.",
 	"sent again":                   "It is on its way again. A link that was mailed before no longer works.",
@@ -272,6 +272,9 @@ var notices = map[string]string{
 	"import discarded":             "The file was discarded: nothing was imported.",
 	"over already":                 "That was over already, so nothing changed.",
 }
+
+// maxCounts is how many counts a notice has at most.
+const maxCounts = 5
 
 // notify has the next page say a notice, with counts where it has room for them.
 func (s *Site) notify(c *fiber.Ctx, notice string, counts ...int) {
@@ -293,13 +296,21 @@ func (s *Site) takeNotice(c *fiber.Ctx) string {
 	}
 	s.cookie.clear(c, noticeCookie)
 	parts := strings.Split(value, "|")
+	counts := make([]int, maxCounts)
+	for i := range min(len(parts)-1, maxCounts) {
+		fmt.Sscan(parts[i+1], &counts[i])
+	}
 	sentence := notices[parts[0]]
 	for i := range strings.Count(sentence, "%s") {
-		var n int
-		if i+1 < len(parts) {
-			fmt.Sscan(parts[i+1], &n)
-		}
-		sentence = strings.Replace(sentence, "%s", thousands(n), 1)
+		sentence = strings.Replace(sentence, "%s", thousands(counts[i]), 1)
 	}
-	return sentence
+	switch parts[0] {
+	case "sent again to many":
+		sentence += " " + leftOut(practice.Resent{Soon: counts[1], Bounced: counts[2], Unreachable: counts[3], Over: counts[4]})
+	case "sent again":
+		if held := s.Practice.OutboxStatus().Held; held != "" {
+			sentence = "It waits in the queue: " + held + " A link that was mailed before no longer works."
+		}
+	}
+	return strings.TrimSpace(sentence)
 }

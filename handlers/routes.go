@@ -119,6 +119,7 @@ func (s *Site) routes() []route {
 		{"POST", "/organization/client-portal/access", s.administrator(s.turnWholePortal)},
 		{"GET", invitationsPath, s.administrator(s.sendings)},
 		{"POST", invitationsPath, s.administrator(s.chosenSendings)},
+		{"GET", resendQuestionPath, s.administrator(s.askResend)},
 		{"GET", remindersPath, s.administrator(s.reminders)},
 		{"POST", remindersPath, s.administrator(s.saveReminders)},
 		{"GET", messagesPath, s.administrator(s.defaultMessages)},

@@ -76,7 +76,7 @@ type facet struct {
 type sendingRow struct {
 	ClientID  string
 	Client    string
-	Email     string
+	Email     []string // may break between the parts
 	ID        string
 	Kind      string
 	Sent      string
@@ -86,12 +86,16 @@ type sendingRow struct {
 	Reason    string
 	Forms     string
 	Reminders string
-	May       bool // something can be sent again
+	Again     bool   // something can be sent again
+	No        string // why it can't all the same
 }
 
 func (s Shell) sendingRow(r practice.SendingRow) sendingRow {
-	row := sendingRow{ClientID: r.Client.PublicID, Client: r.Client.ListName(), Email: r.To.String(), ID: r.PublicID, Kind: letterWords[r.Kind], Sent: s.When(r.SentAt),
-		SentBy: "by " + r.SentBy, Slug: slug(string(r.State)), Words: s.sendingWords(r.Sending, r.State), Reason: r.Why(), May: r.Again()}
+	row := sendingRow{ClientID: r.Client.PublicID, Client: r.Client.ListName(), Email: breakable(r.To.String()), ID: r.PublicID, Kind: letterWords[r.Kind], Sent: s.When(r.SentAt),
+		SentBy: "by " + r.SentBy, Slug: slug(string(r.State)), Words: s.sendingWords(r.Sending, r.State), Reason: r.Why(), Again: r.Again()}
+	if row.Again {
+		row.No = practice.Unreachable(r.Client)
+	}
 	if r.Sending.SentBy == 0 {
 		row.SentBy = "asked for by the client"
 	}
@@ -105,6 +109,17 @@ func (s Shell) sendingRow(r practice.SendingRow) sendingRow {
 		}
 	}
 	return row
+}
+
+// breakable cuts an address where a line may break: before its domain, and before each dot.
+func breakable(address string) (parts []string) {
+	at := 0
+	for i, r := range address {
+		if i > at && (r == '@' || r == '.') {
+			parts, at = append(parts, address[at:i]), i
+		}
+	}
+	return append(parts, address[at:])
 }
 
 // sendings lists all that was sent, as a page or, while somebody types, as the list alone.
@@ -155,7 +170,7 @@ func facets(q practice.SendingQuery, counts db.SendingCounts) []facet {
 	}
 	if counts.Troubled > 0 || q.Troubled {
 		rest.Troubled = true
-		all = append(all, facet{"address-trouble", "Address trouble", counts.Troubled, invitationsAt(rest, 1), q.Troubled})
+		all = append(all, facet{"address-trouble", "Bounced or not theirs", counts.Troubled, invitationsAt(rest, 1), q.Troubled})
 	}
 	return all
 }
@@ -173,37 +188,107 @@ func (s *Site) chosenSendings(c *fiber.Ctx, by practice.Administrator) error {
 			s.notify(c, "nobody ticked")
 			return s.seeOther(c, back)
 		}
+		if len(chosen.IDs) > practice.PageSize {
+			return fiber.NewError(fiber.StatusBadRequest, "Tick no more than are on one page.")
+		}
 	case "expired":
 		chosen = practice.ResendChosen{Expired: &query}
-		count, err := s.Practice.CountResend(c.UserContext(), by, chosen)
-		if err != nil {
-			return err
-		}
-		if count > 0 && formNumber(c, "confirmed") != count {
-			return s.confirmResend(c, query, count, back)
-		}
 	default:
 		return fiber.NewError(fiber.StatusBadRequest, "Say what is to be done with these sendings.")
+	}
+	would, err := s.Practice.ToResend(c.UserContext(), by, chosen)
+	if err != nil {
+		return err
+	}
+	if would.Sent > 0 && formNumber(c, "confirmed") != would.Sent {
+		return s.seeOther(c, resendQuestionAt(query, formNumber(c, "page"), chosen.IDs))
 	}
 	done, err := s.Practice.ResendChosen(c.UserContext(), by, chosen)
 	if err != nil {
 		return err
 	}
-	s.notify(c, "sent again to many", done.Sent, done.Soon, done.Unreachable, done.Over)
+	s.notify(c, "sent again to many", done.Sent, done.Soon, done.Bounced, done.Unreachable, done.Over)
 	return s.seeOther(c, back)
 }
 
-// confirmResend asks, with the number of those who get a letter: if that changes meanwhile, it is asked anew.
-func (s *Site) confirmResend(c *fiber.Ctx, query practice.SendingQuery, count int, back string) error {
-	clients := "all " + thousands(count) + " clients"
-	if count == 1 {
-		clients = "the 1 client"
+const resendQuestionPath = invitationsPath + "/resend"
+
+// resendQuestionAt is where it is asked whether to send again to those who were ticked, by their public ids, or (none) to all
+// whose invitation expired: an address, so that it can be gone back to and loaded again.
+func resendQuestionAt(query practice.SendingQuery, number int, ids []string) string {
+	values := sendingValues(query)
+	if len(ids) > 0 {
+		values["on"] = ids
 	}
-	page := confirmChosen{Shell: s.organization(c, "Send again to "+clients+" whose invitation expired?", "client-portal"), Do: "expired", Button: "Send again", Back: back,
-		Text:   "Each gets the invitation again, with the message of the last and a new link. Forms that are open stay so. Who was sent something in the last five minutes, or can't be reached, is left out.",
-		Values: sendingValues(query)}
-	page.Values.Set("confirmed", strconv.Itoa(count))
+	return withPage(resendQuestionPath, values, number)
+}
+
+// resendQuestion asks before a letter goes to many.
+type resendQuestion struct {
+	Shell
+	Do      string
+	Would   practice.Resent
+	LeftOut string
+	IDs     []string // who was ticked
+	Values  url.Values
+	Back    string
+}
+
+// askResend asks, with the number of those who get a letter: if that changes meanwhile, it is asked anew.
+func (s *Site) askResend(c *fiber.Ctx, by practice.Administrator) (err error) {
+	query := sendingQuery(addressed(c))
+	page := resendQuestion{Do: "resend", Values: sendingValues(query), Back: invitationsAt(query, pageNumber(c))}
+	for _, id := range c.Context().QueryArgs().PeekMulti("on") {
+		page.IDs = append(page.IDs, string(id))
+	}
+	chosen := practice.ResendChosen{IDs: page.IDs}
+	if len(page.IDs) == 0 {
+		page.Do, chosen.Expired = "expired", &query
+	}
+	if page.Would, err = s.Practice.ToResend(c.UserContext(), by, chosen); err != nil {
+		return err
+	}
+	clients := thousands(page.Would.Sent) + " clients"
+	if page.Would.Sent == 1 {
+		clients = "1 client"
+	}
+	title := "Send again to " + clients + "?"
+	switch {
+	case page.Would.Sent == 0:
+		title = "There is nobody to send to again"
+	case page.Do == "expired":
+		title = "Send again to " + clients + " whose invitation expired?"
+	}
+	page.Shell, page.LeftOut = s.organization(c, title, "client-portal"), leftOut(page.Would)
+	page.Values.Set("confirmed", strconv.Itoa(page.Would.Sent))
+	page.Values.Set("page", strconv.Itoa(pageNumber(c)))
 	return s.show(c, "sendings/confirm", page)
+}
+
+// leftOut says who gets nothing of those to whom many were to be sent again, and why; empty: everybody does.
+func leftOut(r practice.Resent) string {
+	var all []string
+	for _, some := range []struct {
+		n         int
+		one, many string
+	}{
+		{r.Soon, "who was sent something in the last five minutes", "who were sent something in the last five minutes"},
+		{r.Bounced, "whose mail bounced", "whose mail bounced"},
+		{r.Unreachable, "who can't be reached", "who can't be reached"},
+		{r.Over, "to whom there is nothing to send again", "to whom there is nothing to send again"},
+	} {
+		switch some.n {
+		case 0:
+		case 1:
+			all = append(all, "1 "+some.one)
+		default:
+			all = append(all, thousands(some.n)+" "+some.many)
+		}
+	}
+	if len(all) == 0 {
+		return ""
+	}
+	return "Left out: " + strings.Join(all, ", ") + "."
 }
 
 func (s *Site) sendingsFile(c *fiber.Ctx, by practice.Administrator, query practice.SendingQuery) error {

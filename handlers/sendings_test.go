@@ -87,12 +87,19 @@ func TestInvitations(t *testing.T) {
 	s.Clock.Move(6 * time.Minute)
 	s.signAllIn()
 	olga = s.as("Olga")
-	olga.follow(olga.post(invitationsPath, "do", "resend", "on", s.Ben.PublicID, "on", s.Ben.PublicID, "on", s.Mia.PublicID, "state", "Couldn't be sent")).
-		want(200, "Sent again to 1. Left out: 0 who were sent something in the last five minutes, 0 who can't be reached, 1 to whom there is nothing to send again.", "Nothing found")
+	ticked := olga.post(invitationsPath, "do", "resend", "on", s.Ben.PublicID, "on", s.Ben.PublicID, "on", s.Mia.PublicID, "state", "Couldn't be sent")
+	question := ticked.header.Get("Location")
+	asked := olga.follow(ticked).want(200, "Send again to 1 client?", "Left out: 1 to whom there is nothing to send again.")
+	olga.get(question).want(200, "Send again to 1 client?") // loaded again
+	olga.get(invitationsPath+"?q=ben").want(200, "1 sending found")
+	page = olga.follow(olga.post(invitationsPath, append(fields(asked, "resend"), "on", s.Mia.PublicID)...)).
+		want(200, "Sent again to 1. Left out: 1 to whom there is nothing to send again.", "Nothing found")
+	olga.get(question).want(200, "There is nobody to send to again", "Left out: 1 who was sent something in the last five minutes, 1 to whom there is nothing to send again.")
+	olga.post(invitationsPath, append([]string{"do", "resend"}, strings.Fields(strings.Repeat("on x ", 26))...)...).want(400)
 	olga.get(invitationsPath+"?q=ben").want(200, "Queued", "Replaced")
 
 	// All that expired: asked first, in numbers.
-	asked := olga.post(invitationsPath, "do", "expired", "staff", "nobody").want(200, "Send again to the 1 client whose invitation expired?")
+	asked = olga.follow(olga.post(invitationsPath, "do", "expired", "staff", "nobody")).want(200, "Send again to 1 client whose invitation expired?")
 	olga.get(invitationsPath+"?q=cal").want(200, "1 sending found")
 	olga.follow(olga.post(invitationsPath, fields(asked, "expired")...)).want(200, "Sent again to 1.")
 	page = olga.get(invitationsPath).want(200)
@@ -158,11 +165,11 @@ func TestClientsSendings(t *testing.T) {
 	s := newSite(t)
 	link, letter := invite(t, s, s.Ann, "a")
 	tom, path := s.as("Tom"), "/clients/"+s.Ann.PublicID
-	page := tom.get(path).want(200, "Invitations and messages", "Waits in the queue", "it can be sent again from 10:10 AM")
+	page := tom.get(path).want(200, "Invitations and messages", "Waits in the queue", "it can be sent again from 10:09 AM")
 	if page.doc.Find("#sendings").Closest("section").Find("button[disabled]").Text() != "Resend" {
 		t.Error("it can be sent again at once")
 	}
-	tom.post(path+"/resend").want(422, "it can be sent again from 10:10 AM", "Abbott, Ann")
+	tom.post(path+"/resend").want(422, "it can be sent again from 10:09 AM", "Abbott, Ann")
 	settle(t, s, letter)
 	s.update(func(tx *db.Tx) error { return tx.NoteLinkOpened(link.ID) })
 	s.Clock.Move(5 * time.Minute)
@@ -197,6 +204,13 @@ func TestBouncedAddress(t *testing.T) {
 	for _, list := range []string{"/clients?q=ann", manageClientsPath + "?q=ann", invitationsPath + "?trouble=yes"} {
 		olga.get(list).want(200, "Couldn't be sent", bounced)
 	}
+	if got := facetsOf(olga.get(invitationsPath)); got != "All 1, Couldn't be sent 1, Bounced or not theirs 1" {
+		t.Errorf("facets %q", got)
+	}
+	asked := olga.follow(olga.post(invitationsPath, "do", "resend", "on", s.Ann.PublicID)).want(200, "Sent again to 0. Left out: 1 whose mail bounced.")
+	if got := asked.doc.Find("tbody input[name=on]:not([disabled])").Length(); got != 1 {
+		t.Errorf("%d can be ticked", got)
+	}
 	if olga.get(manageClientsPath+"?q=ann").doc.Find("tbody input[name=on]:not([disabled])").Length() != 1 {
 		t.Error("the warning keeps from sending")
 	}
@@ -211,7 +225,25 @@ func TestBouncedAddress(t *testing.T) {
 	if strings.Contains(page.text("#contact ~ *"), "bounced on") {
 		t.Error("the mark is still shown")
 	}
-	if strings.Contains(olga.get(invitationsPath).main(), "Address trouble") {
+	if strings.Contains(olga.get(invitationsPath).main(), "Bounced or not theirs") {
 		t.Error("the list still speaks of trouble")
+	}
+	// Who said that mail isn't meant for them can't be ticked.
+	s.update(func(tx *db.Tx) error {
+		letters, err := tx.ClientLetters(db.Everybody(), s.Ann.ID)
+		if err != nil {
+			return err
+		}
+		letters[0].CreatedAt = tx.Now().Add(time.Minute)
+		_, err = tx.MarkUnwanted(letters[0])
+		return err
+	})
+	list := olga.get(invitationsPath+"?q=ann").want(200, "isn't meant for them")
+	if got := list.doc.Find("tbody tr:first-child .tick input[disabled]").AttrOr("aria-label", ""); !strings.HasPrefix(got, "Abbott, Ann: Whoever reads this address said") || list.doc.Find("tbody input[name=on]").Length() != 0 {
+		t.Errorf("%q\n%s", got, list.main())
+	}
+	olga.follow(olga.post(invitationsPath, "do", "resend", "on", s.Ann.PublicID)).want(200, "Sent again to 0. Left out: 1 who can't be reached.")
+	if html, _ := list.doc.Find("tbody th .sub").First().Html(); html != "ann<wbr/>@mail<wbr/>.example" {
+		t.Errorf("an address may break elsewhere: %s", html)
 	}
 }

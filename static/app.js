@@ -34,7 +34,15 @@
     all.checked = some.length > 0 && ticked === some.length
     all.indeterminate = ticked > 0 && ticked < some.length
   }
-  const sumUpAll = () => document.querySelectorAll('[data-select-all]').forEach(sumUp)
+  // <output data-ticked="on"> says how many are ticked in its form; without script it stays empty.
+  const count = output => {
+    const n = output.form.querySelectorAll(`[name="${output.dataset.ticked}"]:checked`).length
+    output.textContent = n ? `${n} ticked` : ''
+  }
+  const sumUpAll = () => {
+    document.querySelectorAll('[data-select-all]').forEach(sumUp)
+    document.querySelectorAll('[data-ticked]').forEach(count)
+  }
   on('change', event => {
     const all = event.target
     if (!all.matches('[data-select-all]')) return sumUpAll()
