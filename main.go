@@ -387,7 +387,7 @@ func serveSite(ctx context.Context, c config, clock func() time.Time, invented *
 		return err
 	}
 	defer startOutbox(ctx, outbox, log)()
-	config := handlers.Config{Practice: p, Public: c.public, Log: log, ProxyHeader: c.proxyHeader, MailHeld: func() string { return p.OutboxStatus().Held }}
+	config := handlers.Config{Practice: p, Public: c.public, Log: log, ProxyHeader: c.proxyHeader}
 	if invented != nil {
 		config.Mailbox = invented.Box
 	}

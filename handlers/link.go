@@ -142,11 +142,11 @@ type forgottenPasswordPage struct {
 }
 
 func (s *Site) forgottenPasswordPage(c *fiber.Ctx) error {
-	return s.show(c, "link/forgotten_password", forgottenPasswordPage{Shell: s.shell(c, "Forgotten password", ""), Held: s.MailHeld() != ""})
+	return s.show(c, "link/forgotten_password", forgottenPasswordPage{Shell: s.shell(c, "Forgotten password", ""), Held: s.Practice.OutboxStatus().Held != ""})
 }
 
 func (s *Site) forgottenPassword(c *fiber.Ctx) error {
-	page := forgottenPasswordPage{Email: c.FormValue("email"), Held: s.MailHeld() != ""}
+	page := forgottenPasswordPage{Email: c.FormValue("email"), Held: s.Practice.OutboxStatus().Held != ""}
 	if err := s.Practice.ForgotPassword(c.UserContext(), page.Email, s.network(c)); err != nil {
 		if page.Errors, err = invalid(err); err != nil {
 			return err

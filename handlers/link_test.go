@@ -129,7 +129,7 @@ func TestNewLinkForAnExpiredOne(t *testing.T) {
 }
 
 func TestForgottenPasswordTellsNothing(t *testing.T) {
-	s := newSite(t, func(c *Config) { c.MailHeld = func() string { return "No relay is set." } })
+	s := withOutbox(t) // without a mail server
 	b := s.as("")
 	b.get("/forgotten-password").want(200, "can't send mail right now")
 	b.post("/forgotten-password", "email", "nonsense").wantError("email", "name@example.com")

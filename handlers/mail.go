@@ -37,6 +37,9 @@ type mailPage struct {
 	onFile practice.MailFields
 }
 
+// From is where the outbox's buttons are.
+func (p mailPage) From() string { return "settings" }
+
 // Unsaved tells that the form shows other settings than those that are used.
 func (p mailPage) Unsaved() bool { return p.Fields != p.onFile }
 

@@ -16,7 +16,10 @@ import (
 // mailShell is the shell of a page that says itself what holds the outbox.
 func (s *Site) mailShell(c *fiber.Ctx, title string) (Shell, practice.OutboxStatus) {
 	shell, status := s.organization(c, title, "mail"), s.Practice.OutboxStatus()
-	shell.MailHeld = strings.TrimSpace(strings.TrimSuffix(shell.MailHeld, status.Held))
+	if held := fullStop(status.Held); held != "" && strings.HasSuffix(shell.MailHeld, held) {
+		shell.MailHeld = strings.TrimSpace(strings.TrimSuffix(shell.MailHeld, held))
+		shell.MailPath, shell.MailWords = whereHeld(practice.OutboxStatus{})
+	}
 	return shell, status
 }
 
@@ -37,6 +40,15 @@ type queuePage struct {
 	Refused  []practice.LetterRefusal
 	Fragment bool
 }
+
+// From is where the outbox's buttons are.
+func (p queuePage) From() string { return "queue" }
+
+// outboxPaths are the pages with the outbox's buttons, each by its name.
+var outboxPaths = map[string]string{"queue": mailQueuePath, "settings": mailSettingsPath}
+
+// backTo is the page whose button was pressed.
+func backTo(from string) string { return cmp.Or(outboxPaths[from], mailQueuePath) }
 
 // stateCount is how many letters are in a state, and where they are listed.
 type stateCount struct {
@@ -63,10 +75,21 @@ func newLetterRow(l db.OutboxLetter) letterRow {
 
 func letterAbout(kind db.LetterKind) string { return cmp.Or(letterWords[kind], capital(string(kind))) }
 
+// Came is what became of it, in plain words: of an accepted letter its state says enough.
+func (r letterRow) Came() string {
+	if r.State == db.LetterAccepted {
+		return ""
+	}
+	return practice.ReplyTrouble(r.Reply).Why
+}
+
 // May tells whether anything can be done to the letter.
 func (r letterRow) May() bool {
 	return r.State == db.LetterQueued || r.State == db.LetterFailed || r.State == db.LetterNeedsAttention
 }
+
+// Turns tells whether anything can be done to any letter on the page.
+func (p queuePage) Turns() bool { return slices.ContainsFunc(p.Rows, letterRow.May) }
 
 func letterFilter(value func(name string) string) db.LetterFilter {
 	return db.LetterFilter{State: db.LetterState(value("state")), Kind: db.LetterKind(value("kind")), Text: value("q")}
@@ -178,16 +201,20 @@ type resumePage struct {
 	Shell
 	Outbox  practice.OutboxStatus
 	Waiting db.WaitingLetters
+	From    string // the page that one came from
 }
+
+// Back is its address.
+func (p resumePage) Back() string { return backTo(p.From) }
 
 func (s *Site) outboxToResume(c *fiber.Ctx, by practice.Administrator) error {
 	waiting, err := s.Practice.WaitingLetters(c.UserContext(), by)
 	if err != nil {
 		return err
 	}
-	page := resumePage{Waiting: waiting}
+	page := resumePage{Waiting: waiting, From: c.Query("from")}
 	if page.Shell, page.Outbox = s.mailShell(c, "Resume the outbox?"); !page.Outbox.Paused {
-		return s.seeOther(c, mailQueuePath)
+		return s.seeOther(c, page.Back())
 	}
 	return s.show(c, "outbox/resume", page)
 }
@@ -209,5 +236,5 @@ func (s *Site) turnOutbox(c *fiber.Ctx, by practice.Administrator) error {
 		return err
 	}
 	s.notify(c, notice)
-	return s.seeOther(c, mailQueuePath)
+	return s.seeOther(c, backTo(c.FormValue("from")))
 }

@@ -55,7 +55,7 @@ func TestQueueIsSearchedAndTurned(t *testing.T) {
 	olga.get(mailQueuePath).want(http.StatusOK, "No letter found", "Invite a client, and the letter is listed here.")
 	ids := s.invited(s.Ann, s.Ben)
 	s.settled(db.LetterFailed, "550 5.1.1 no such user")
-	olga.get(mailQueuePath).want(http.StatusOK, "2 letters", "Queued 1", "Failed 1", "Bell, Ben", "Abbott, Ann", "550 5.1.1 no such user")
+	olga.get(mailQueuePath).want(http.StatusOK, "2 letters", "Queued 1", "Failed 1", "Bell, Ben", "Abbott, Ann", "This mailbox doesn't exist.", "Try again now")
 	for path, want := range map[string]string{"?q=ann@mail": "Abbott, Ann", "?q=bell": "Bell, Ben", "?state=queued": "Bell, Ben", "?state=failed": "Abbott, Ann", "?kind=invitation&q=abb": "Abbott, Ann"} {
 		if a := olga.htmx().get(mailQueuePath+path).want(http.StatusOK, want, "1 letter"); a.doc.Find("tbody tr").Length() != 1 || strings.Contains(a.body, "<!doctype") {
 			t.Errorf("%s: %s", path, a.body)
@@ -69,14 +69,29 @@ func TestQueueIsSearchedAndTurned(t *testing.T) {
 	}
 	olga.get(mailQueuePath + "/00000000-0000-4000-8000-000000000000").want(http.StatusNotFound)
 
+	olga.post(mailQueuePath, "do", "cancel", "on", ids["Ann"]).want(http.StatusUnprocessableEntity, "Abbott, Ann: It failed and waits no more.")
 	olga.follow(olga.post(mailQueuePath, "do", "retry")).want(http.StatusOK, "No letter is ticked yet.")
 	olga.follow(olga.post(mailQueuePath, "do", "retry", "on", ids["Ann"], "state", "failed")).want(http.StatusOK, "Letters that are tried again at once: 1.", "Failed 0")
 	olga.follow(olga.post(mailQueuePath, "do", "cancel", "on", ids["Ann"])).want(http.StatusOK, "Letters that were taken back: 1.", "Cancelled 1")
 	olga.post(mailQueuePath, "do", "cancel", "on", ids["Ann"], "on", ids["Ben"]).
 		want(http.StatusUnprocessableEntity, "Letters that were taken back: 1. These stayed as they were:", "Abbott, Ann: It is in the queue no more.")
 	olga.post(mailQueuePath, "do", "retry", "on", ids["Ben"]).want(http.StatusUnprocessableEntity, "Bell, Ben: It was taken back.")
+	if a := olga.get(mailQueuePath+"?state=cancelled").want(http.StatusOK, "An administrator took it back."); a.doc.Find("button[name=do]").Length() != 0 {
+		t.Error("there are buttons for what can't be ticked")
+	}
 	olga.post(mailQueuePath, "do", "frame", "on", ids["Ben"]).want(http.StatusNotFound)
 	olga.post(mailQueuePath, "do", "retry", "on", "nothing").want(http.StatusNotFound)
+}
+
+// What the mail server said to a letter that it took may read as if it still waited there.
+func TestQueueSaysNothingOfAnAcceptedLettersReply(t *testing.T) {
+	s := newSite(t)
+	olga, ids := s.as("Olga"), s.invited(s.Ann)
+	s.settled(db.LetterAccepted, "250 2.0.0 OK: queued")
+	if a := olga.get(mailQueuePath).want(http.StatusOK, "Accepted 1"); strings.Contains(a.body, "OK: queued") {
+		t.Error(a.main())
+	}
+	olga.get(mailQueuePath+"/"+ids["Ann"]).want(http.StatusOK, "250 2.0.0 OK: queued")
 }
 
 // withOutbox is a site with an outbox that nobody has work.
@@ -92,7 +107,7 @@ func withOutbox(t *testing.T) *testSite {
 		t.Fatal(err)
 	}
 	c.Practice = practice.New(c.DB, practice.Config{Public: cast.Public, Composer: composer, From: from, Outbox: mail.NewWorker(c.DB, 1, slog.New(slog.DiscardHandler))})
-	return siteOf(t, c, func(config *Config) { config.MailHeld = func() string { return c.Practice.OutboxStatus().Held } })
+	return siteOf(t, c)
 }
 
 func TestOutboxIsPausedAndResumed(t *testing.T) {
@@ -101,8 +116,19 @@ func TestOutboxIsPausedAndResumed(t *testing.T) {
 	path := mailPath + "/outbox"
 	olga.get(path).wantTo(mailQueuePath) // there is nothing to resume
 	s.invited(s.Ann, s.Ben)
-	olga.get(mailQueuePath).want(http.StatusOK, "Held", "No mail server is set up, so letters wait in the queue.")
+	if a := olga.get(mailQueuePath).want(http.StatusOK, "Held", "No mail server is set up, so letters wait in the queue."); a.text(`a.button[href="`+mailSettingsPath+`"]`) != "Set up mail" {
+		t.Error("the queue doesn't lead to where mail is set up")
+	}
+	if a := olga.get("/clients"); a.text(`.banner a[href="`+mailSettingsPath+`"]`) != "Set up mail" {
+		t.Error("the banner doesn't lead to where mail is set up")
+	}
 	olga.follow(olga.post(path, "turn", "pause")).want(http.StatusOK, "Paused: no letter leaves", "Olga Olson paused the outbox.", "Resume")
+	// It stays where it was pressed, and goes nowhere else.
+	olga.post(path, "turn", "pause", "from", "settings").wantTo(mailSettingsPath)
+	olga.post(path, "turn", "pause", "from", "https://elsewhere.example/").wantTo(mailQueuePath)
+	if a := olga.get(mailSettingsPath); a.doc.Find(`section[aria-labelledby=outbox] input[name=from][value=settings]`).Length() != 1 {
+		t.Error("the settings' buttons lead away from them")
+	}
 	if a := olga.get("/clients"); a.doc.Find(`.banner a[href="`+mailQueuePath+`"]`).Length() != 1 {
 		t.Error("an administrator isn't led to where the outbox is resumed")
 	}
@@ -128,6 +154,9 @@ func TestOutboxIsPausedAndResumed(t *testing.T) {
 	if a.doc.Find(`button[value=resume]`).Length() != 0 || a.doc.Find(`.badge[data-state=bad]`).Length() != 1 {
 		t.Error(a.main())
 	}
+	if a := olga.get(path + "?from=settings"); a.doc.Find("input[name=from][value=settings]").Length() != 1 || a.doc.Find(`a.button[href="`+mailSettingsPath+`"]`).Length() != 1 {
+		t.Error("to resume leads away from the settings")
+	}
 	olga.get(path).want(http.StatusOK, "0 letters written within the last day", "1 letter from the week before that", "1 letter older than a week", "would arrive twice")
 	s.update(func(tx *db.Tx) error {
 		_, err := tx.Exec("UPDATE clients SET portal_off_at = 1 WHERE id = ?", s.Ann.ID)
@@ -137,4 +166,24 @@ func TestOutboxIsPausedAndResumed(t *testing.T) {
 	olga.post("/clients/" + s.Ben.PublicID + "/archive").want(http.StatusSeeOther)
 	olga.get(path).want(http.StatusOK, "0 letters older than a week") // it was taken back with the client
 	olga.follow(olga.post(path, "turn", "resume")).want(http.StatusOK, "Letters leave again.")
+}
+
+// What holds letters decides where an administrator is led.
+func TestWhereHeldMailIsLookedInto(t *testing.T) {
+	for _, c := range []struct {
+		status      mail.Status
+		path, words string
+		sentence    string
+	}{
+		{mail.Status{Held: "Nothing is set.", Unset: true}, mailSettingsPath, "Set up mail", "Nothing is set."},
+		{mail.Status{Held: "It refused us: 535 5.7.8 no", Trouble: true}, mailSettingsPath, "Look at the mail settings", "It refused us: 535 5.7.8 no."},
+		{mail.Status{Held: "Olga paused it.", Paused: true}, mailQueuePath, "Look into the queue", "Olga paused it."},
+		{mail.Status{Held: "The disk is full or failing", Alarm: true}, mailQueuePath, "Look into the queue", "The disk is full or failing."},
+		{mail.Status{}, mailQueuePath, "Look into the queue", ""},
+	} {
+		path, words := whereHeld(practice.OutboxStatus{Status: c.status})
+		if sentence := fullStop(c.status.Held); path != c.path || words != c.words || sentence != c.sentence {
+			t.Errorf("%+v: %s, %s, %s", c.status, path, words, sentence)
+		}
+	}
 }

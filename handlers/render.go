@@ -24,8 +24,10 @@ type Shell struct {
 	Notice    string // what the last write did
 	Problem   string
 	Demo      bool
-	MailHeld  string
-	Attention int // sendings that couldn't be sent, for Organization's side menu
+	MailHeld  string // why letters wait, for the screens that send; empty: they leave
+	MailPath  string // where an administrator can do something about it
+	MailWords string // what that link says
+	Attention int    // sendings that couldn't be sent, for Organization's side menu
 
 	zone *time.Location
 }
@@ -49,13 +51,34 @@ func (s *Site) shell(c *fiber.Ctx, title, nav string) Shell {
 	}
 	if by, ok := actor(c).Staff(); ok {
 		shell.Actor = &ShellActor{Name: by.Name(), Role: roleWords[by.Role()], Administrator: by.Administers()}
-		if shell.MailHeld = s.MailHeld(); o.PortalOff() {
+		status := s.Practice.OutboxStatus()
+		shell.MailPath, shell.MailWords = whereHeld(status)
+		if shell.MailHeld = fullStop(status.Held); o.PortalOff() {
 			shell.MailHeld = strings.TrimSpace("The client portal is turned off: clients can't sign in, and letters to them wait. " + shell.MailHeld)
 		}
 	} else if by, ok := actor(c).Client(); ok {
 		shell.Actor = &ShellActor{Name: by.Name(), Client: true}
 	}
 	return shell
+}
+
+// whereHeld is where an administrator can do something about letters that wait, and the words of a link to it.
+func whereHeld(status practice.OutboxStatus) (path, words string) {
+	switch {
+	case status.Unset:
+		return mailSettingsPath, "Set up mail"
+	case status.Trouble:
+		return mailSettingsPath, "Look at the mail settings"
+	}
+	return mailQueuePath, "Look into the queue"
+}
+
+// fullStop ends a sentence of which a mail server may have said the last words.
+func fullStop(sentence string) string {
+	if sentence == "" || strings.ContainsRune(".!?…", []rune(sentence)[len([]rune(sentence))-1]) {
+		return sentence
+	}
+	return sentence + "."
 }
 
 // organization is the shell of a page under Organization.

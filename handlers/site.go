@@ -32,8 +32,7 @@ type Config struct {
 	ProxyHeader string   // in which the proxy in front names who asks; empty: there is none
 	Public      *url.URL // the site's public address
 	Log         *slog.Logger
-	Mailbox     *mailbox.Box  // where the demo's mail arrives; nil outside the demo
-	MailHeld    func() string // why letters wait in the outbox, for the screens that send; empty: they leave
+	Mailbox     *mailbox.Box // where the demo's mail arrives; nil outside the demo
 }
 
 // Site serves Anteroom's pages.
@@ -78,9 +77,6 @@ const chunked = -1
 // New returns a site with every route of its table mounted, or says which template or route is wrong.
 func New(config Config) (*Site, error) {
 	s := &Site{Config: config, cookie: newCookies(config.Public)}
-	if config.MailHeld == nil {
-		s.MailHeld = func() string { return "" }
-	}
 	s.engine = html.NewFileSystem(http.FS(views.Files), ".html")
 	s.engine.AddFuncMap(s.templateFuncs())
 	if err := s.engine.Load(); err != nil {

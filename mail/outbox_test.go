@@ -75,7 +75,7 @@ func TestTroubleWithTheRelayHoldsTheOutboxAsOne(t *testing.T) {
 			o.logged("outbox held")
 			s := w.Status()
 			stop()
-			if s.Alarm != test.alarm || !strings.Contains(s.Held, test.says) || s.Retry.IsZero() || s.Paused {
+			if s.Alarm != test.alarm || !strings.Contains(s.Held, test.says) || s.Retry.IsZero() || s.Paused || !s.Trouble || s.Unset {
 				t.Errorf("%+v", s)
 			}
 			for _, l := range o.letters() {
@@ -290,7 +290,7 @@ func TestRelayIsChangedWhileTheOutboxRuns(t *testing.T) {
 	first, second := box(t, mailbox.Options{}), box(t, mailbox.Options{Username: "harbor", Password: "right"})
 	o.invite(week)
 	w, stop := o.start(Relay{}, 3)
-	if s := w.Status(); s.Held != noRelay || s.Paused {
+	if s := w.Status(); s.Held != noRelay || s.Paused || !s.Unset {
 		t.Errorf("%+v", s)
 	}
 	w.Configure(plainRelay(t, first.Addr()))

@@ -52,6 +52,8 @@ type Worker struct {
 type Status struct {
 	Held     string    // why no letter leaves, in a sentence; empty: they leave
 	Alarm    bool      // it needs a person
+	Unset    bool      // no mail server is set up
+	Trouble  bool      // it lies with the mail server
 	Since    time.Time // when it began
 	Retry    time.Time // when it is tried again
 	Paused   bool      // until an administrator resumes it
@@ -115,7 +117,7 @@ func (w *Worker) Status() Status {
 	case o.Paused():
 		return Status{Held: o.PausedWhy + untilResume, Alarm: o.PausedBy == 0, Since: o.PausedAt, Paused: true, PausedBy: o.PausedBy}
 	case w.relay == nil:
-		return Status{Held: noRelay}
+		return Status{Held: noRelay, Unset: true}
 	}
 	return w.status
 }
@@ -425,7 +427,7 @@ func (r *run) trouble(res result) {
 	if r.status.Held == "" {
 		r.status.Since = now
 	}
-	r.status.Held, r.status.Alarm, r.status.Retry = reason, res.Trouble.Alarm, r.held
+	r.status.Held, r.status.Alarm, r.status.Trouble, r.status.Retry = reason, res.Trouble.Alarm, true, r.held
 	r.mu.Unlock()
 	level := slog.LevelWarn
 	if res.Trouble.Alarm {

@@ -316,6 +316,8 @@ func mayCancel(_ *db.Tx, l db.OutboxLetter) (string, error) {
 		return "It is on its way and can't be called back.", nil
 	case db.LetterAccepted:
 		return "The mail server took it already.", nil
+	case db.LetterFailed:
+		return "It failed and waits no more.", nil
 	}
 	return "It is in the queue no more.", nil
 }

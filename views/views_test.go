@@ -12,10 +12,10 @@ import (
 
 // page is what top and bottom ask of a page's struct.
 type page struct {
-	Title, Practice, Logo, Nav, Side, Notice, Problem, MailHeld string
-	Demo                                                        bool
-	Attention                                                   int
-	Actor                                                       *actor
+	Title, Practice, Logo, Nav, Side, Notice, Problem, MailHeld, MailPath, MailWords string
+	Demo                                                                             bool
+	Attention                                                                        int
+	Actor                                                                            *actor
 }
 
 type actor struct {
@@ -58,7 +58,7 @@ func TestShellShowsEachPersonTheirOwnNavigation(t *testing.T) {
 		heldBanner int
 	}{
 		{"nobody", page{MailHeld: "Held."}, "public", "", 0, 0},
-		{"administrator", page{Actor: olga, Nav: "organization", Side: "staff", MailHeld: "Held."}, "staff",
+		{"administrator", page{Actor: olga, Nav: "organization", Side: "staff", MailHeld: "Held.", MailPath: "/organization/mail/queue"}, "staff",
 			"/clients /clients /organization/client-portal /what-you-may-do /organization/mail/queue /organization/client-portal /organization/staff /organization/mail /organization/import /organization/export /organization/settings", 1, 1},
 		{"therapist", page{Actor: tom, Nav: "clients"}, "staff", "/clients /clients /what-you-may-do", 1, 0},
 		{"client", page{Actor: ann, Nav: "portal", MailHeld: "Held."}, "portal", "/portal", 1, 0},
