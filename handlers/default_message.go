@@ -178,7 +178,11 @@ func (s *Site) saveDefaultMessage(c *fiber.Ctx, by practice.Administrator) error
 		m.Version = version
 		return s.showDefaultMessage(c, by, defaultMessagePage{defaultMessage: defaultMessage{DefaultMessage: m}, Errors: wrong})
 	}
-	s.notify(c, "default saved")
+	if kind := messageKind(c); kind == db.InvitationReminderMessage || kind == db.FormsReminderMessage {
+		s.notify(c, "reminder saved")
+	} else {
+		s.notify(c, "default saved")
+	}
 	return s.seeOther(c, messagesPath)
 }
 

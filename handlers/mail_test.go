@@ -143,11 +143,26 @@ func TestHostsMailIsShownOnly(t *testing.T) {
 func TestDomainIsChecked(t *testing.T) {
 	s := hosted(t, "smtp://127.0.0.1:1?tls=none")
 	olga := s.as("Olga")
-	olga.get(mailDomainPath).want(http.StatusOK, "Mails come from portal@willow.example.", "Look up the records")
+	if a := olga.get(mailDomainPath).want(http.StatusOK, "Mails come from portal@willow.example.", "Look up the records"); a.doc.Find("details[open] #selector").Length() != 0 {
+		t.Error("what is rarely needed stands open")
+	}
 	a := olga.get(mailDomainPath+"?look=1").want(http.StatusOK, "Found, but doesn't cover the mail server", "Found and fine", "Missing", "v=spf1 include:_spf.website.example include:_spf.willowmail.example ~all",
 		"v=DMARC1; p=none; rua=mailto:portal@willow.example")
 	if a.doc.Find("[data-copy]").Length() != 2 {
 		t.Error("the records to add can't be copied")
 	}
 	olga.get(mailDomainPath+"?look=1&selector=a+b&spf=~all").wantError("selector", "before ._domainkey").wantError("spf", "include:spf.example.com")
+}
+
+// Where the records can't be told without what the provider said, its fields stand open.
+func TestDomainAsksForWhatTheProviderSaid(t *testing.T) {
+	c := cast.New(t)
+	c.Practice = practice.New(c.DB, practice.Config{Public: cast.Public, Resolver: demo.Resolver{}})
+	s := siteOf(t, c)
+	_, form := relayForm(t)
+	s.as("Olga").post(mailSettingsPath, form...).wantTo(mailSettingsPath)
+	a := s.as("Olga").get(mailDomainPath+"?look=1").want(http.StatusOK, "Type the selector above")
+	if a.doc.Find("details[open] #selector").Length() != 1 {
+		t.Error("the field above is hidden")
+	}
 }

@@ -73,25 +73,30 @@ type portalSettingsPage struct {
 	practice.PortalFields
 	Errors practice.Invalid
 	OffAt  time.Time // zero: the portal is on
+	Late   string    // which reminders come after a link expired, and aren't sent; empty: none
 }
 
 func (s *Site) clientPortal(c *fiber.Ctx, _ practice.Administrator) error {
 	return s.seeOther(c, "/organization/client-portal/settings")
 }
 
-func (s *Site) portalSettings(c *fiber.Ctx, _ practice.Administrator) error {
+func (s *Site) portalSettings(c *fiber.Ctx, by practice.Administrator) error {
 	o, err := s.Practice.Organization(c.UserContext())
 	if err != nil {
 		return err
 	}
-	return s.showPortalSettings(c, o, practice.PortalFieldsOf(o), nil)
+	return s.showPortalSettings(c, by, o, practice.PortalFieldsOf(o), nil)
 }
 
-func (s *Site) showPortalSettings(c *fiber.Ctx, o db.Organization, fields practice.PortalFields, wrong practice.Invalid) error {
+func (s *Site) showPortalSettings(c *fiber.Ctx, by practice.Administrator, o db.Organization, fields practice.PortalFields, wrong practice.Invalid) error {
 	if len(wrong) > 0 {
 		c.Status(fiber.StatusUnprocessableEntity)
 	}
-	page := portalSettingsPage{s.organization(c, "Client Portal", "client-portal"), fields, wrong, o.PortalOffAt}
+	reminders, err := s.Practice.ReminderFields(c.UserContext(), by)
+	if err != nil {
+		return err
+	}
+	page := portalSettingsPage{s.organization(c, "Client Portal", "client-portal"), fields, wrong, o.PortalOffAt, reminders.Late}
 	if page.Problem = wrong["version"]; page.Problem != "" {
 		page.Version = practice.PortalFieldsOf(o).Version
 	}
@@ -110,7 +115,7 @@ func (s *Site) savePortalSettings(c *fiber.Ctx, by practice.Administrator) error
 		if err != nil {
 			return err
 		}
-		return s.showPortalSettings(c, o, fields, wrong)
+		return s.showPortalSettings(c, by, o, fields, wrong)
 	}
 	s.notify(c, "saved")
 	return s.seeOther(c, "/organization/client-portal/settings")

@@ -32,6 +32,9 @@ func TestSettingsKeepWhatIsTyped(t *testing.T) {
 	const portal = "/organization/client-portal/settings"
 	version, _ = olga.get(portal).doc.Find("input[name=version]").Attr("value")
 	olga.post(portal, "invitation_days", "5", "crisis", "Call 988.", "version", version).wantTo(portal)
+	for _, path := range []string{portal, remindersPath} {
+		olga.get(path).want(http.StatusOK, "works for 5 days, so the reminder after 6 days isn't sent.")
+	}
 	olga.post(portal, "invitation_days", "6", "crisis", "Call 988.", "version", version).want(http.StatusUnprocessableEntity, "days an invitation's link works “5”")
 }
 

@@ -53,7 +53,7 @@ func TestReminderMessagesAreChangedLikeTheOthers(t *testing.T) {
 	olga.get(path+"/letter").want(200, "Join Client Portal")
 	olga.get(messagesPath+"/forms-reminder/letter").want(200, "Sign in")
 	olga.post(path, "invitation-reminder.subject", "Once more", "invitation-reminder.body", "{nonsense}").want(http.StatusUnprocessableEntity, "There is no placeholder {nonsense}")
-	olga.follow(olga.post(path, "invitation-reminder.subject", "Once more", "invitation-reminder.body", "Hello, {portal_link}", "form_key", "intake")).want(200, "Once more")
+	olga.follow(olga.post(path, "invitation-reminder.subject", "Once more", "invitation-reminder.body", "Hello, {portal_link}", "form_key", "intake")).want(200, "Once more", "Reminders say this from now on.")
 	olga.get(messagesPath + "/forms-reminder").want(200)
 	olga.post(messagesPath+"/forms-reminder", "forms-reminder.subject", "x", "forms-reminder.body", "{link_expires_on}").want(http.StatusUnprocessableEntity, "invitations only")
 }

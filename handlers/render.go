@@ -229,6 +229,7 @@ var notices = map[string]string{
 	"logo removed":    "The logo was removed.",
 	"saved":           "Saved.",
 	"default saved":   "Saved. New invitations and messages start with it.",
+	"reminder saved":  "Saved. Reminders say this from now on.",
 	"signed out":      "You are signed out.",
 
 	"letters tried":     "Letters that are tried again at once: %s.",

@@ -46,6 +46,7 @@ type Record struct {
 	Notes  []string // sentences: what it means, and what to do
 	Add    string   // the record to add; empty: none, or it is the provider's to give
 	Change bool     // Add stands in place of what was found
+	Asks   bool     // the provider told what has to be typed to see more
 }
 
 // DomainCheck is what receivers of the practice's mails find in the DNS about the domain in the From address.
@@ -53,6 +54,11 @@ type DomainCheck struct {
 	Domain   string
 	Provider mail.Provider // through which mails go; without a name: one of which the program knows nothing
 	Records  []Record
+}
+
+// Asks tells that something is asked for that the provider told.
+func (d DomainCheck) Asks() bool {
+	return slices.ContainsFunc(d.Records, func(r Record) bool { return r.Asks })
 }
 
 // DomainQuestion is what an administrator adds to it, from what their provider told them.
@@ -104,8 +110,8 @@ func (c *checker) check(ctx context.Context, selectors []string) []Record {
 	}
 	wait.Wait()
 	if len(selectors) == 0 {
-		dkim[0] = Record{Kind: "DKIM", Name: "SELECTOR._domainkey." + c.domain, State: RecordOpen, Notes: []string{
-			"Your provider gives you this record, and the selector in its name. Type the selector below to see whether it is there."}}
+		dkim[0] = Record{Kind: "DKIM", Name: "SELECTOR._domainkey." + c.domain, State: RecordOpen, Asks: true, Notes: []string{
+			"Your provider gives you this record, and the selector in its name. Type the selector above to see whether it is there."}}
 	}
 	// Of several selectors a provider signs with one at a time.
 	if slices.ContainsFunc(dkim, func(r Record) bool { return r.State == RecordFine }) {
@@ -163,7 +169,7 @@ func (c *checker) spf(ctx context.Context) Record {
 			if c.provider.Name != "" {
 				r.State = RecordOpen
 			}
-			r.Notes = append(r.Notes, c.whoKnowsSPF())
+			r.Asks, r.Notes = true, append(r.Notes, c.whoKnowsSPF())
 			return r
 		}
 		r.Add = "v=spf1 " + c.covering.text + " ~all"
@@ -210,7 +216,7 @@ func (c *checker) spf(ctx context.Context) Record {
 	}
 	switch {
 	case c.covering.text == "":
-		r.State, r.Notes = RecordOpen, append(r.Notes, c.whoKnowsSPF())
+		r.State, r.Asks, r.Notes = RecordOpen, true, append(r.Notes, c.whoKnowsSPF())
 	case walk.covered:
 		r.State = RecordFine
 	default:
@@ -238,9 +244,9 @@ func times(n int) string {
 // whoKnowsSPF says whose word on it counts where the program knows none.
 func (c *checker) whoKnowsSPF() string {
 	if c.provider.Name != "" {
-		return c.provider.Title + " shows what it needs here where you add your domain there. It may be nothing: receivers look at the domain of the return address, and some providers use one of their own. If it names an entry, type it below."
+		return c.provider.Title + " shows what it needs here where you add your domain there. It may be nothing: receivers look at the domain of the return address, and some providers use one of their own. If it names an entry, type it above."
 	}
-	return "Your provider names the entry that covers its servers, such as include:spf.example.com. Type it below to see what the record should be."
+	return "Your provider names the entry that covers its servers, such as include:spf.example.com. Type it above to see what the record should be."
 }
 
 // oneSPF is one record that says what several say.

@@ -296,7 +296,7 @@ func TestCheckDomain(t *testing.T) {
 		{name: "a provider with its own return address", provider: none, states: "only your provider can tell, found and fine, found and fine",
 			zone: zone{"pm._domainkey.willow.example": whole(key), "_dmarc.willow.example": whole("v=DMARC1; p=reject")}, says: []string{"Own Return shows what it needs here", "asks for no reports"}},
 		{name: "a provider of whom nothing is known", states: "only your provider can tell, only your provider can tell, missing",
-			zone: zone{"willow.example": whole("v=spf1 mx ~all")}, says: []string{"Type it below", "Type the selector below"}},
+			zone: zone{"willow.example": whole("v=spf1 mx ~all")}, says: []string{"Type it above", "Type the selector above"}},
 		{name: "what that provider says", asked: DomainQuestion{SPF: "SPF.other.example", Selector: "k1._domainkey.willow.example"}, states: "found, but doesn't cover the mail server, found and fine, missing",
 			add: "v=spf1 mx include:spf.other.example ~all", zone: zone{"willow.example": whole("v=spf1 mx ~all"), "k1._domainkey.willow.example": whole(key)}},
 		{name: "an address of theirs", asked: DomainQuestion{SPF: "ip4:192.0.2.7", Selector: "k1"}, states: "found and fine, missing, missing",

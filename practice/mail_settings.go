@@ -308,7 +308,7 @@ func (f MailFields) into(on db.RelaySettings) (s db.RelaySettings, wrong Invalid
 		}
 		kept := f.Password == "" && on.Secrets.Password != ""
 		if moved := s.Host != on.Host || s.Port != on.Port || s.Username != on.Username || s.Security != on.Security; kept && moved {
-			wrong["password"] = "Type the password again: the one on file goes only to the mail server and user it was given for."
+			wrong["password"] = "Type the password again: the one on file goes only to the mail server, for the user and with the encryption that it was given for."
 		} else if kept {
 			s.Secrets.Password = on.Secrets.Password
 		}
@@ -321,7 +321,7 @@ func (f MailFields) into(on db.RelaySettings) (s db.RelaySettings, wrong Invalid
 		}
 		kept := s.Secrets.ClientSecret == "" && on.Secrets.ClientSecret != "" || s.Secrets.RefreshToken == "" && on.Secrets.RefreshToken != ""
 		if moved := s.TokenURL != on.TokenURL || s.ClientID != on.ClientID || s.Host != on.Host || s.Port != on.Port || s.Security != on.Security; kept && moved {
-			wrong["client_secret"] = "Type the client secret and the refresh token again: those on file go only to the servers they were given for."
+			wrong["client_secret"] = "Type the client secret and the refresh token again: those on file go only to the servers, and with the encryption, that they were given for."
 		} else if kept {
 			s.Secrets.ClientSecret = cmp.Or(s.Secrets.ClientSecret, on.Secrets.ClientSecret)
 			s.Secrets.RefreshToken = cmp.Or(s.Secrets.RefreshToken, on.Secrets.RefreshToken)
@@ -341,7 +341,7 @@ const maxLetters = 1_000_000
 func relaySettings(s db.RelaySettings) []setting {
 	return []setting{{"provider", s.Provider}, {"mail server", s.Host}, {"port", strconv.Itoa(s.Port)}, {"encryption", s.Security}, {"From address", s.From.String()},
 		{"user name", s.Username}, {"token address", s.TokenURL}, {"client id", s.ClientID}, {"scope", s.Scope},
-		{"letters a minute", strconv.Itoa(s.PerMinute)}, {"letters a day", strconv.Itoa(s.PerDay)}}
+		{"letters a minute", cmp.Or(count(s.PerMinute), "no limit")}, {"letters a day", cmp.Or(count(s.PerDay), "no limit")}}
 }
 
 // ChangeMail sets the relay, and letters go there at once. It tells how many that wait for another sender are set aside. It

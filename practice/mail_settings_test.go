@@ -237,18 +237,23 @@ func TestMailSettingsThatAreWrong(t *testing.T) {
 		func(f *practice.MailFields) { f.Host = "smtp.thief.example" },
 		func(f *practice.MailFields) { f.Port = "2525" },
 		func(f *practice.MailFields) { f.Username = "thief" },
+		func(f *practice.MailFields) { f.Security = "tls" },
 	} {
 		f := good
 		change(&f)
 		_, err := p.ChangeMail(t.Context(), c.Olga, f)
-		if wrong, ok := errors.AsType[practice.Invalid](err); !ok || !strings.Contains(wrong["password"], "again") {
+		if wrong, ok := errors.AsType[practice.Invalid](err); !ok || !strings.Contains(wrong["password"], "again") || !strings.Contains(wrong["password"], "encryption") {
 			t.Errorf("the password on file would go to %s:%s: %v", f.Host, f.Port, err)
 		}
 	}
+	good.Password, good.PerMinute = canary, ""
+	if _, err := p.ChangeMail(t.Context(), c.Olga, good); err != nil {
+		t.Error(err)
+	}
 	// An older page may not overwrite newer settings unseen.
-	good.From, good.Version = "other@willow.example", "older"
+	good.From, good.Version, good.PerMinute = "other@willow.example", "older", "9"
 	_, err := p.ChangeMail(t.Context(), c.Olga, good)
-	if wrong, ok := errors.AsType[practice.Invalid](err); !ok || !strings.Contains(wrong["version"], "From address “clinic@willow.example”") {
+	if wrong, ok := errors.AsType[practice.Invalid](err); !ok || !strings.Contains(wrong["version"], "From address “clinic@willow.example”, letters a minute “no limit”") {
 		t.Errorf("%v", err)
 	}
 }

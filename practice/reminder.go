@@ -321,6 +321,7 @@ type ReminderFields struct {
 	QuietFrom      string // hours of the day
 	QuietUntil     string
 	Version        string // of the settings that were changed; empty: whichever are on file
+	Late           string // which reminders aren't sent, as a link expires before, in a sentence; empty: none. It isn't typed
 }
 
 // ReminderFields is what is set about reminders; administrators may know.
@@ -330,8 +331,15 @@ func (p *Practice) ReminderFields(ctx context.Context, by Administrator) (f Remi
 	}
 	err = p.db.View(ctx, func(tx *db.Tx) error {
 		s, err := tx.ReminderSettings()
+		if err != nil {
+			return err
+		}
+		o, err := tx.Organization()
 		f = ReminderFields{s.OffAt.IsZero(), daysInWords(s.InvitationDays), strconv.Itoa(s.FormsDays), strconv.Itoa(s.FormsTimes),
-			strconv.Itoa(s.QuietFrom), strconv.Itoa(s.QuietUntil), settingsVersion(reminderSettings(s))}
+			strconv.Itoa(s.QuietFrom), strconv.Itoa(s.QuietUntil), settingsVersion(reminderSettings(s)), ""}
+		if f.On {
+			f.Late = lateReminders(s.InvitationDays, o.InvitationDays)
+		}
 		return err
 	})
 	return f, err
@@ -343,6 +351,36 @@ func daysInWords(days []int) string {
 		words[i] = strconv.Itoa(n)
 	}
 	return strings.Join(words, ", ")
+}
+
+// lateReminders says which reminders of an invitation aren't sent: links that work for so many days expire before.
+func lateReminders(days []int, life int) string {
+	var late []string
+	for _, n := range days {
+		if n >= life {
+			late = append(late, strconv.Itoa(n))
+		}
+	}
+	works := linkWorks(life) + ", so the "
+	switch last := len(late) - 1; len(late) {
+	case 0:
+		return ""
+	case 1:
+		return works + "reminder after " + daysOf(late[0]) + " isn't sent."
+	default:
+		return works + "reminders after " + strings.Join(late[:last], ", ") + " and " + late[last] + " days aren't sent."
+	}
+}
+
+func linkWorks(life int) string {
+	return "An invitation's link works for " + daysOf(strconv.Itoa(life))
+}
+
+func daysOf(n string) string {
+	if n == "1" {
+		return "1 day"
+	}
+	return n + " days"
 }
 
 // Limits of what can be set.
@@ -362,7 +400,7 @@ func (f ReminderFields) into(s *db.ReminderSettings, life int, now time.Time) In
 		s.OffAt = now
 	}
 	var fault string
-	if s.InvitationDays, fault = parseDays(f.InvitationDays, life); fault != "" {
+	if s.InvitationDays, fault = parseDays(f.InvitationDays, life, s.InvitationDays); fault != "" {
 		wrong["invitation_days"] = fault
 	}
 	for _, number := range []struct {
@@ -385,8 +423,9 @@ func (f ReminderFields) into(s *db.ReminderSettings, life int, now time.Time) In
 	return wrong
 }
 
-// parseDays reads days such as "3, 6" after the sending of an invitation, or says what is wrong with them.
-func parseDays(typed string, life int) (days []int, fault string) {
+// parseDays reads days such as "3, 6" after the sending of an invitation, or says what is wrong with them. Those on file may stay
+// where links were made to expire before: the page says that no reminder comes then.
+func parseDays(typed string, life int, onFile []int) (days []int, fault string) {
 	words := strings.FieldsFunc(typed, func(r rune) bool { return r == ',' || r == ';' || r == ' ' })
 	if len(words) == 0 || len(words) > maxInvitationReminders {
 		return nil, "Enter one to four numbers of days, such as 3, 6."
@@ -394,16 +433,26 @@ func parseDays(typed string, life int) (days []int, fault string) {
 	for _, word := range words {
 		n, err := strconv.Atoi(word)
 		switch {
-		case err != nil || n < 1:
+		case err != nil:
 			return nil, "Enter whole numbers of days, such as 3, 6."
+		case n < 1 || n >= life && !slices.Contains(onFile, n):
+			return nil, possibleDays(life)
 		case len(days) > 0 && n <= days[len(days)-1]:
 			return nil, "Put the days in order, each once, such as 3, 6."
-		case n >= life:
-			return nil, fmt.Sprintf("An invitation's link works for %d days: reminders have to come before.", life)
 		}
 		days = append(days, n)
 	}
 	return days, ""
+}
+
+func possibleDays(life int) string {
+	switch life {
+	case 1:
+		return linkWorks(life) + ", so no reminder can come before it expires."
+	case 2:
+		return linkWorks(life) + ", so the only day for a reminder is 1."
+	}
+	return fmt.Sprintf("Each day is a number from 1 to %d, before the link expires.", life-1)
 }
 
 func reminderSettings(s db.ReminderSettings) []setting {

@@ -663,6 +663,7 @@ func TestReminderSettings(t *testing.T) {
 		"every 61 days":   {func(f *practice.ReminderFields) { f.FormsDays = "61" }, "forms_days"},
 		"11 times":        {func(f *practice.ReminderFields) { f.FormsTimes = "11" }, "forms_times"},
 		"some times":      {func(f *practice.ReminderFields) { f.FormsTimes = "some" }, "forms_times"},
+		"none fits":       {func(f *practice.ReminderFields) { f.InvitationDays = "0, 7, 8" }, "invitation_days"},
 		"hour 24":         {func(f *practice.ReminderFields) { f.QuietFrom = "24" }, "quiet_from"},
 		"no hour":         {func(f *practice.ReminderFields) { f.QuietUntil = "" }, "quiet_until"},
 		"somebody's else": {func(f *practice.ReminderFields) { f.Version, f.FormsDays = "old", "9" }, "version"},
@@ -691,6 +692,43 @@ func TestReminderSettings(t *testing.T) {
 	}
 	if err := c.Practice.ChangeReminders(t.Context(), practice.Administrator{}, f); !errors.Is(err, practice.ErrNotAllowed) {
 		t.Error(err)
+	}
+}
+
+// Links may be made to expire before a day on which clients are reminded. That is said, and keeps nobody from saving.
+func TestRemindersAfterTheLinkExpired(t *testing.T) {
+	c := cast.New(t)
+	for _, test := range []struct{ life, late, possible string }{
+		{"7", "", "Each day is a number from 1 to 6, before the link expires."},
+		{"6", "An invitation's link works for 6 days, so the reminder after 6 days isn't sent.", "Each day is a number from 1 to 5, before the link expires."},
+		{"2", "An invitation's link works for 2 days, so the reminders after 3 and 6 days aren't sent.", "An invitation's link works for 2 days, so the only day for a reminder is 1."},
+		{"1", "An invitation's link works for 1 day, so the reminders after 3 and 6 days aren't sent.", "An invitation's link works for 1 day, so no reminder can come before it expires."},
+	} {
+		if err := c.Practice.ChangePortal(t.Context(), c.Olga, practice.PortalFields{InvitationDays: test.life, Crisis: "Call 988."}); err != nil {
+			t.Fatal(err)
+		}
+		f, err := c.Practice.ReminderFields(t.Context(), c.Olga)
+		if err != nil || f.Late != test.late {
+			t.Errorf("%s days: %q, %v", test.life, f.Late, err)
+		}
+		if err := c.Practice.ChangeReminders(t.Context(), c.Olga, f); err != nil {
+			t.Errorf("%s days: nothing changed, and %v", test.life, err)
+		}
+		f.InvitationDays = "0, 7, 8"
+		if wrong, _ := c.Practice.ChangeReminders(t.Context(), c.Olga, f).(practice.Invalid); wrong["invitation_days"] != test.possible {
+			t.Errorf("%s days: %q", test.life, wrong["invitation_days"])
+		}
+		f.InvitationDays, f.On = "3, 6", false
+		if err := c.Practice.ChangeReminders(t.Context(), c.Olga, f); err != nil {
+			t.Fatal(err)
+		}
+		off, err := c.Practice.ReminderFields(t.Context(), c.Olga)
+		if err != nil || off.Late != "" {
+			t.Errorf("none is sent anyway: %q, %v", off.Late, err)
+		}
+		if off.On = true; c.Practice.ChangeReminders(t.Context(), c.Olga, off) != nil {
+			t.Error("they aren't turned on again")
+		}
 	}
 }
 
