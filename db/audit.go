@@ -77,6 +77,12 @@ func (tx *Tx) VerifyAudit() error {
 	return nil
 }
 
+// ActsAt lists what was done to a client within reach at one moment, which is in one transaction, newest first.
+func (tx *Tx) ActsAt(reach Reach, clientID int64, at time.Time) ([]AuditEntry, error) {
+	return list(tx, func(s scanner) (AuditEntry, error) { e, err := readAudit(s); return e.AuditEntry, err },
+		"SELECT "+auditColumns+" WHERE client_id = ? AND at = ? AND "+reach.holds("client_id")+" ORDER BY id DESC", clientID, ms(at))
+}
+
 // ClientHistory lists the newest entries about a client within reach, newest first; those that say who opened something
 // only if they are asked for.
 func (tx *Tx) ClientHistory(reach Reach, clientID int64, openings bool, limit int) ([]AuditEntry, error) {

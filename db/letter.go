@@ -61,7 +61,7 @@ type Letter struct {
 	OwnLink      bool   // one of them is for a link of its own, with which whoever got it by mistake says so
 	State        LetterState
 	Due          time.Time
-	Attempts     int // claims by the worker: only the newest may settle
+	Attempts     int // claims by the worker, whatever came of them: only the newest may settle
 	Deferred     int // endings at which the relay asked for patience
 	Uncertain    int // endings after which nobody knows whether the relay has it
 	Reply        string
@@ -69,6 +69,15 @@ type Letter struct {
 	SettledAt    time.Time
 
 	keyID string // under which the token of its own link is derived
+}
+
+// Tries is how often a mail server answered for the letter, or may have got it. A claim that reached none is no try.
+func (l Letter) Tries() int {
+	n := l.Deferred + l.Uncertain
+	if l.State == LetterAccepted || l.State == LetterFailed {
+		n++
+	}
+	return n
 }
 
 // AddLetter puts a letter into the outbox, due now, and fills in its ids.

@@ -42,7 +42,7 @@ type Sending struct {
 	Reply      string // the relay's last words, or why it was cancelled
 	SettledAt  time.Time
 	Due        time.Time // when a queued letter is tried next
-	Attempts   int
+	Tries      int       // that came to nothing for good
 	ExpiresAt  time.Time // of an invitation's link, and what became of it
 	OpenedAt   time.Time
 	UsedAt     time.Time
@@ -101,14 +101,14 @@ const (
 		AND NOT EXISTS (SELECT 1 FROM letters n WHERE n.client_id = l.client_id AND n.id > l.id AND n.id < m.id AND n.kind IN ('invitation', 'forms'))`
 )
 
-const sendingColumns = `l.id, l.public_id, l.kind, l.client_id, l.sent_by, l.draft_id, l.envelope_to, l.canonical, l.created_at, l.state, l.reply, l.settled_at, l.due, l.attempts,
+const sendingColumns = `l.id, l.public_id, l.kind, l.client_id, l.sent_by, l.draft_id, l.envelope_to, l.canonical, l.created_at, l.state, l.reply, l.settled_at, l.due, l.deferred + l.uncertain,
 	k.expires_at, k.opened_at, k.used_at, k.ended_at, ` + sendingReplaced + ", " + sendingTroubled +
 	", (SELECT count(*)" + sendingForms + "), (SELECT count(r.completed_at)" + sendingForms + "), (SELECT max(r.completed_at)" + sendingForms + ")" +
 	", (SELECT count(*)" + sendingReminders + "), (SELECT max(m.created_at)" + sendingReminders + ")" + sendingTables
 
 func readSending(s scanner) (x Sending, err error) {
 	err = s.Scan(&x.ID, &x.PublicID, &x.Kind, &x.ClientID, idScan{&x.SentBy}, idScan{&x.DraftID}, &x.To.typed, &x.To.canonical, timeScan{&x.SentAt},
-		&x.Letter, &x.Reply, timeScan{&x.SettledAt}, timeScan{&x.Due}, &x.Attempts,
+		&x.Letter, &x.Reply, timeScan{&x.SettledAt}, timeScan{&x.Due}, &x.Tries,
 		timeScan{&x.ExpiresAt}, timeScan{&x.OpenedAt}, timeScan{&x.UsedAt}, timeScan{&x.EndedAt}, &x.Replaced, &x.Troubled,
 		&x.Forms, &x.FormsDone, timeScan{&x.FinishedAt}, &x.Reminders, timeScan{&x.RemindedAt})
 	return x, err

@@ -186,6 +186,7 @@ type clientDetails struct {
 	Words       string
 	Invited     bool
 	Openings    bool
+	Now         time.Time
 
 	Latest         *shownSending
 	Older          []shownSending
@@ -235,7 +236,7 @@ func (s *Site) showClient(c *fiber.Ctx, by practice.Staff, problem string) error
 	shell := s.shell(c, details.ListName(), "clients")
 	shell.Problem = problem
 	page := clientDetails{Shell: shell, ClientDetails: details, LetterWords: letterWords, Slug: slug(string(details.State)),
-		Words: shell.stateWords(details.Client, details.State), Invited: details.Invited(s.Practice.Now()), Openings: openings,
+		Words: shell.stateWords(details.Client, details.State), Invited: details.Invited(s.Practice.Now()), Openings: openings, Now: s.Practice.Now(),
 		AddressTrouble: practice.AddressTrouble(details.Portal, shell.zone).Why}
 	for i, h := range details.Sendings {
 		shown := shell.shownSending(h)

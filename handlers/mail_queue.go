@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"anteroom/db"
 	"anteroom/practice"
@@ -183,7 +184,9 @@ func (s *Site) turnLetters(c *fiber.Ctx, by practice.Administrator) error {
 type letterPage struct {
 	Shell
 	practice.LetterDetails
-	Row letterRow
+	Row    letterRow
+	Outbox practice.OutboxStatus
+	Next   time.Time // when it is tried next, while it is queued; zero: nobody knows, or at once
 }
 
 func (s *Site) queuedLetter(c *fiber.Ctx, by practice.Administrator) error {
@@ -192,7 +195,8 @@ func (s *Site) queuedLetter(c *fiber.Ctx, by practice.Administrator) error {
 		return err
 	}
 	page := letterPage{LetterDetails: letter, Row: newLetterRow(letter.OutboxLetter)}
-	page.Shell, _ = s.mailShell(c, page.Row.About+" to "+letter.Name())
+	page.Shell, page.Outbox = s.mailShell(c, page.Row.About+" to "+letter.Name())
+	page.Next = page.Outbox.Next(letter.Due, s.Practice.Now())
 	return s.show(c, "outbox/letter", page)
 }
 

@@ -1,12 +1,15 @@
 package handlers
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"anteroom/db"
+	"anteroom/mail"
+	"anteroom/practice"
 
 	"github.com/PuerkitoBio/goquery"
 )
@@ -246,4 +249,100 @@ func TestBouncedAddress(t *testing.T) {
 	if html, _ := list.doc.Find("tbody th .sub").First().Html(); html != "ann<wbr/>@mail<wbr/>.example" {
 		t.Errorf("an address may break elsewhere: %s", html)
 	}
+}
+
+// While nothing leaves, pages say why and when it goes on, and what sending again would do.
+func TestSendingsWhileTheOutboxIsHeld(t *testing.T) {
+	s := withOutbox(t)
+	letter := db.Letter{PublicID: s.invited(s.Ann)["Ann"]}
+	tom, olga, path := s.as("Tom"), s.as("Olga"), "/clients/"+s.Ann.PublicID
+	tom.get(path).want(200, "Waits in the queue: No mail server is set up")
+	olga.get(mailQueuePath+"/"+letter.PublicID).want(200, "WaitsNo mail server is set up", "Tries0")
+
+	// A claim that reached no mail server is no try; one that was put off is.
+	claim := func(deferred bool) {
+		t.Helper()
+		s.update(func(tx *db.Tx) error {
+			claimed, err := tx.ClaimLetters(1, time.Minute)
+			if err != nil || len(claimed) != 1 {
+				return fmt.Errorf("claimed %d: %w", len(claimed), err)
+			}
+			return tx.SettleLetter(db.Settlement{Letter: claimed[0], State: db.LetterQueued, Due: tx.Now(), Deferred: deferred})
+		})
+	}
+	claim(false)
+	if got := tom.get(path).want(200, "Waits in the queue").main(); strings.Contains(got, "Tried once") {
+		t.Error(got)
+	}
+	claim(true)
+	page := tom.get(path).want(200, "Tried once so far; it waits in the queue: No mail server is set up")
+	if got := page.doc.Find("#sendings").Closest("section").Find("li:last-child time").Length(); got != 0 || strings.Contains(page.main(), "next try") {
+		t.Errorf("a try of which nobody knows when it was is dated: %s", page.main())
+	}
+	olga.get(mailQueuePath+"/"+letter.PublicID).want(200, "Tries1, put off by the mail server 1 time")
+
+	s.Clock.Move(10 * time.Minute)
+	tom.get(path).want(200, "No letter leaves at the moment: what is sent now waits.")
+	s.update(func(tx *db.Tx) error {
+		claimed, err := tx.ClaimLetters(1, time.Minute)
+		return errors.Join(err, tx.SettleLetter(db.Settlement{Letter: claimed[0], State: db.LetterAccepted, Reply: "250 OK"}))
+	})
+	olga.get(mailQueuePath+"/"+letter.PublicID).want(200, "Tries2")
+	olga.post(mailPath+"/outbox", "turn", "pause")
+	tom.get(path).want(200, "Sending is paused: the link that works now would end, and the new one waits.")
+	tom.follow(tom.post(path+"/resend")).want(200, "It waits in the queue: Olga Olson paused the outbox.")
+}
+
+func TestNextTry(t *testing.T) {
+	now := time.Date(2026, 11, 2, 10, 0, 0, 0, time.UTC)
+	for _, c := range []struct {
+		held       string
+		retry, due time.Duration // from now; 0: none
+		want       time.Duration
+	}{
+		{"", 0, -time.Hour, 0},
+		{"", 0, time.Hour, time.Hour},
+		{"Paused.", 0, time.Hour, 0},
+		{"Away.", time.Minute, -time.Hour, time.Minute},
+		{"Away.", time.Minute, time.Hour, time.Hour},
+	} {
+		status := practice.OutboxStatus{Status: mail.Status{Held: c.held}}
+		if c.retry != 0 {
+			status.Retry = now.Add(c.retry)
+		}
+		got := status.Next(now.Add(c.due), now)
+		if c.want == 0 && !got.IsZero() || c.want != 0 && !got.Equal(now.Add(c.want)) {
+			t.Errorf("%+v: %v", c, got)
+		}
+	}
+}
+
+// Once an address was corrected, the one way on is to invite again.
+func TestInviteAgainAfterTheAddressChanged(t *testing.T) {
+	s := newSite(t)
+	_, letter := invite(t, s, s.Ann, "a")
+	settle(t, s, letter)
+	tom, path := s.as("Tom"), "/clients/"+s.Ann.PublicID
+	form := tom.get(path + "/edit").want(200)
+	var changed []string
+	form.doc.Find("main form [name]").Each(func(_ int, in *goquery.Selection) {
+		if in.Is("[type=checkbox], button") {
+			return
+		}
+		value := in.AttrOr("value", in.Text())
+		switch name := in.AttrOr("name", ""); name {
+		case "email":
+			value = "ann.abbott@mail.example"
+			fallthrough
+		default:
+			if !in.Is("select") {
+				changed = append(changed, name, value)
+			}
+		}
+	})
+	page := tom.follow(tom.post(path+"/edit", changed...)).want(200, "The changes were saved.", "Ended: the address was changed")
+	if got := each(page, "[aria-label='What next'] button, [aria-label='What next'] a"); got != "Invite again" {
+		t.Errorf("the way on is %q", got)
+	}
+	tom.follow(tom.post(path+"/drafts")).want(200)
 }

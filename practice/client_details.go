@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"anteroom/db"
+	"anteroom/mail"
 )
 
 // opened is the act of looking at a client's record.
@@ -31,8 +32,10 @@ type ClientDetails struct {
 	Trouble      Trouble          // why mail doesn't reach them
 	Resending    Resending        // only for those who may invite
 	Reminders    Reminders
+	Hold         OutboxStatus // what holds letters to clients
 	History      []HistoryEntry
 
+	Delivered bool // a mail server may have a letter to the address on file
 	MayEdit   bool
 	MayRead   bool   // completed forms and what they come to
 	MayInvite bool   // and send, resend and revoke forms
@@ -73,6 +76,7 @@ type HistoryEntry struct {
 // shown. Administrators may open any, therapists those assigned to them, other staff any; ErrNotFound otherwise. The
 // history leaves out who opened what, unless openings are asked for.
 func (p *Practice) OpenClient(ctx context.Context, by Staff, publicID string, openings bool) (d ClientDetails, err error) {
+	d.Hold = p.OutboxStatus()
 	err = p.db.Update(ctx, func(tx *db.Tx) error {
 		c, err := tx.Client(by.reach(), publicID)
 		if err != nil {
@@ -184,6 +188,9 @@ func (d *ClientDetails) sendings(tx *db.Tx, by Staff) error {
 	if err != nil {
 		return err
 	}
+	if o.PortalOff() {
+		d.Hold = OutboxStatus{Status: mail.Status{Held: portalOff}}
+	}
 	d.Trouble = PortalTrouble(d.Portal, o.TimeZone)
 	if d.MayInvite {
 		if d.Resending, err = resendable(tx, o, d.Client); err != nil {
@@ -202,13 +209,24 @@ func (d *ClientDetails) sendings(tx *db.Tx, by Staff) error {
 	if err != nil {
 		return err
 	}
-	next := letters // those that came after the sending and before the one after it
+	past, rest := sendingPast{hold: d.Hold, zone: o.TimeZone, now: tx.Now()}, letters
 	for _, s := range sendings {
-		at := slices.IndexFunc(next, func(l db.Letter) bool { return l.ID == s.ID })
-		d.Sendings = append(d.Sendings, sendingHistory(newSendingRow(s, d.Client, names[s.SentBy], o.TimeZone, tx.Now()), next[:at]))
-		next = next[at+1:]
+		at := slices.IndexFunc(rest, func(l db.Letter) bool { return l.ID == s.ID })
+		past.after, rest = rest[:at], rest[at+1:]
+		if !s.EndedAt.IsZero() {
+			acts, err := tx.ActsAt(by.reach(), d.ID, s.EndedAt)
+			if err != nil {
+				return err
+			}
+			past.ended = whyEnded(acts)
+		}
+		d.Sendings = append(d.Sendings, sendingHistory(newSendingRow(s, d.Client, names[s.SentBy], o.TimeZone, tx.Now()), past))
+		past.next = s.SentAt
 	}
 	for _, l := range letters {
+		if l.To.Canonical() == d.Email.Canonical() && (l.State == db.LetterAccepted || l.Uncertain > 0) {
+			d.Delivered = true
+		}
 		if l.Kind != db.LetterInvitation && l.Kind != db.LetterForms && !l.Kind.Reminder() {
 			d.Letters = append(d.Letters, l)
 		}
@@ -216,8 +234,15 @@ func (d *ClientDetails) sendings(tx *db.Tx, by Staff) error {
 	return nil
 }
 
-// MayMark tells that the staff member may note whether mail to the address comes back.
-func (d ClientDetails) MayMark() bool { return (d.MayEdit || d.MayInvite) && !d.Email.IsZero() }
+// MayMark tells that the staff member may note whether mail to the address comes back, and that there was any.
+func (d ClientDetails) MayMark() bool {
+	return (d.MayEdit || d.MayInvite) && !d.Email.IsZero() && (d.Delivered || d.Portal.Troubled())
+}
+
+// Over tells that the client was invited, and that the invitation was ended before they joined.
+func (d ClientDetails) Over() bool {
+	return d.State == db.PortalNotInvited && len(d.Sendings) > 0 && d.Sendings[0].Kind == db.LetterInvitation
+}
 
 func (d *ClientDetails) history(tx *db.Tx, by Staff, openings bool) error {
 	entries, err := tx.ClientHistory(by.reach(), d.ID, openings, historyLength)

@@ -3,6 +3,7 @@ package practice
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"anteroom/db"
 	"anteroom/mail"
@@ -27,6 +28,19 @@ func (c Config) Wake() {
 type OutboxStatus struct {
 	mail.Status
 	Slow string // why letters wait that may leave, and until when, in a sentence; empty: none does
+}
+
+// Next is when a queued letter that is due at a time is tried next; the zero time when that can't be told, or is at once.
+func (s OutboxStatus) Next(due, now time.Time) time.Time {
+	switch {
+	case s.Held != "" && s.Retry.IsZero():
+		return time.Time{}
+	case s.Held != "" && due.Before(s.Retry):
+		return s.Retry
+	case due.After(now):
+		return due
+	}
+	return time.Time{}
 }
 
 // OutboxStatus returns what holds letters, if anything does.

@@ -354,6 +354,83 @@ func TestResendToManyLeavesOutWhomMailDoesNotReach(t *testing.T) {
 	wantInvalid(t, c.Practice.Resend(t.Context(), c.Tom, c.Ann.PublicID), "resend")
 }
 
+// What ended an invitation is said with its reason, and what is known of the address under the sending during which it became so.
+func TestSendingHistoryOfAnAddress(t *testing.T) {
+	c := cast.New(t)
+	open := func() practice.ClientDetails {
+		t.Helper()
+		d, err := c.Practice.OpenClient(t.Context(), c.Tom, c.Ann.PublicID, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	steps := func(n int) string {
+		t.Helper()
+		d := open()
+		var all []string
+		for _, s := range d.Sendings[n].Steps {
+			all = append(all, s.Words)
+		}
+		return strings.Join(all, " | ")
+	}
+	want := func(n int, want string) {
+		t.Helper()
+		if got := steps(n); got != want {
+			t.Errorf("sending %d\n got %s\nwant %s", n, got, want)
+		}
+	}
+	const sent, accepted = "Sent by Tom Tran to ann@mail.example", " | Accepted by the mail server"
+	invite(t, c)
+	if open().MayMark() {
+		t.Error("mail of which none was accepted yet may be marked as bounced")
+	}
+	settle(t, c, db.LetterAccepted, "250 OK")
+	if !open().MayMark() {
+		t.Error("mail may not be marked as bounced")
+	}
+	c.Clock.Move(time.Hour)
+	if err := c.Practice.MarkBounced(t.Context(), c.Tom, c.Ann.PublicID, "ann@mail.example"); err != nil {
+		t.Fatal(err)
+	}
+	want(0, sent+accepted+" | The office noted that mail to this address bounced")
+	c.Clock.Move(time.Hour)
+	if err := c.Practice.Resend(t.Context(), c.Tom, c.Ann.PublicID); err != nil {
+		t.Fatal(err)
+	}
+	want(0, sent+" | Mail to this address had bounced on Nov 2, 2026 | Waits in the queue")
+	want(1, sent+accepted+" | The office noted that mail to this address bounced | A newer invitation took its place: its link no longer works")
+	settle(t, c, db.LetterFailed, "550 5.1.1 No such mailbox here")
+
+	// The address is corrected: what is wrong with the old one is over.
+	c.Clock.Move(time.Hour)
+	record, err := c.Practice.ClientToEdit(t.Context(), c.Tom, c.Ann.PublicID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fields := practice.FieldsOf(record)
+	fields.Email = "ann.abbott@mail.example"
+	if err := c.Practice.ChangeClient(t.Context(), c.Tom, c.Ann.PublicID, fields); err != nil {
+		t.Fatal(err)
+	}
+	if got := steps(0); !strings.HasSuffix(got, " | Ended: the address was changed") || strings.Contains(got, "had bounced") {
+		t.Error(got)
+	}
+	if d := open(); d.Trouble.Why != "" || d.Resending.Kind != "" || !d.Over() || d.MayMark() {
+		t.Errorf("%+v, %+v, over %v, may be marked %v", d.Trouble, d.Resending, d.Over(), d.MayMark())
+	}
+	invite(t, c)
+	if open().Over() {
+		t.Error("invited again, it is still over")
+	}
+	if err := c.Practice.TurnPortal(t.Context(), c.Olga, c.Ann.PublicID, false); err != nil {
+		t.Fatal(err)
+	}
+	if got := steps(0); !strings.HasSuffix(got, " | Ended: portal access was turned off") {
+		t.Error(got)
+	}
+}
+
 func onFileBy(t *testing.T, c *cast.Cast, publicID string) (client db.Client) {
 	t.Helper()
 	if err := c.DB.View(t.Context(), func(tx *db.Tx) (err error) {
@@ -413,7 +490,7 @@ func TestSendingHistory(t *testing.T) {
 	if err := c.Practice.RevokeInvitation(t.Context(), c.Tom, c.Ann.PublicID); err != nil {
 		t.Fatal(err)
 	}
-	want("Revoked: " + sent + "On its way: it can't be called back, but its link is dead | Its link was ended, and no longer works")
+	want("Revoked: " + sent + "Revoked: its link no longer works | On its way: it can't be called back, but its link is dead")
 
 	if err := c.Practice.KeepLibrary(t.Context()); err != nil {
 		t.Fatal(err)

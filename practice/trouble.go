@@ -25,9 +25,9 @@ func AddressTrouble(p db.Portal, zone *time.Location) Trouble {
 	return Trouble{}
 }
 
-// PortalTrouble is why a client's latest invitation couldn't be sent.
+// PortalTrouble is why a client's latest invitation couldn't be sent. One that was ended troubles nobody any more.
 func PortalTrouble(p db.Portal, zone *time.Location) Trouble {
-	if t := AddressTrouble(p, zone); t.Why != "" || p.Letter != db.LetterFailed && p.Letter != db.LetterNeedsAttention {
+	if t := AddressTrouble(p, zone); t.Why != "" || p.Letter != db.LetterFailed && p.Letter != db.LetterNeedsAttention || !p.EndedAt.IsZero() {
 		return t
 	}
 	return ReplyTrouble(p.Reply)
