@@ -344,5 +344,5 @@ func TestInviteAgainAfterTheAddressChanged(t *testing.T) {
 	if got := each(page, "[aria-label='What next'] button, [aria-label='What next'] a"); got != "Invite again" {
 		t.Errorf("the way on is %q", got)
 	}
-	tom.follow(tom.post(path+"/drafts")).want(200)
+	tom.follow(tom.post(path + "/drafts")).want(200)
 }
