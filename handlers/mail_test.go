@@ -91,6 +91,7 @@ func TestMailIsSetOnAScreen(t *testing.T) {
 	nobody.Close()
 	olga.post(mailSettingsPath, "do", "test", "host", "127.0.0.1", "port", port, "security", "none", "from", "clinic@willow.example", "sign_in", "none")
 	a = olga.get(mailSettingsPath).want(http.StatusOK, "We couldn't reach 127.0.0.1 at port "+port+". Check the server's name and the port.")
+	a.want(http.StatusOK, "nobody listens at that port.")
 	if strings.Contains(a.text("section[aria-labelledby=test]"), "In the mail server’s words") {
 		t.Error("our own words are said to be the mail server's")
 	}

@@ -127,6 +127,7 @@ func (s *Site) templateFuncs() map[string]any {
 		},
 		"thousands": thousands,
 		"bytes":     sizeInWords,
+		"sentence":  fullStop,
 		"slug":      func(s any) string { return slug(fmt.Sprint(s)) },
 		"date":      writtenDate,
 		"language":  languageName,

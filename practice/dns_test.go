@@ -330,6 +330,9 @@ func TestCheckDomain(t *testing.T) {
 				if add == "" {
 					add = r.Add
 				}
+				if notes := strings.Join(r.Notes, " "); r.Asks != (strings.Contains(notes, "ype it above") || strings.Contains(notes, "selector above")) {
+					t.Errorf("%s asks: %v, and says %s", r.Kind, r.Asks, notes)
+				}
 			}
 			if got := strings.Join(states, ", "); got != c.states {
 				t.Errorf("%s, want %s: %q", got, c.states, said)
