@@ -246,6 +246,9 @@ func TestBouncedAddress(t *testing.T) {
 		t.Errorf("%q\n%s", got, list.main())
 	}
 	olga.follow(olga.post(invitationsPath, "do", "resend", "on", s.Ann.PublicID)).want(200, "Sent again to 0. Left out: 1 who can't be reached.")
+	if list.doc.Find("form output[data-ticked=on]").Length() != 1 {
+		t.Error("nothing says how many are ticked")
+	}
 	if html, _ := list.doc.Find("tbody th .sub").First().Html(); html != "ann<wbr/>@mail<wbr/>.example" {
 		t.Errorf("an address may break elsewhere: %s", html)
 	}
@@ -290,6 +293,7 @@ func TestSendingsWhileTheOutboxIsHeld(t *testing.T) {
 	olga.get(mailQueuePath+"/"+letter.PublicID).want(200, "Tries2")
 	olga.post(mailPath+"/outbox", "turn", "pause")
 	tom.get(path).want(200, "Sending is paused: the link that works now would end, and the new one waits.")
+	olga.follow(olga.post(invitationsPath, "do", "resend", "on", s.Ann.PublicID)).want(200, "Send again to 1 client?", "links that work now would end, and the new ones wait")
 	tom.follow(tom.post(path+"/resend")).want(200, "It waits in the queue: Olga Olson paused the outbox.")
 }
 
