@@ -132,25 +132,23 @@ func (db *DB) Check(ctx context.Context) error {
 	if db.checked {
 		return nil
 	}
-	pool := db.read
-	if pool == nil {
-		pool = db.write
+	pool := db.write
+	if db.read != nil { // by a connection of its own, which keeps little of what it reads
+		var err error
+		if pool, err = sql.Open(driver, fileAddress(databaseFile(db.folder))+"?mode=ro&_query_only=on&_busy_timeout=5000&_cache_size=-512"); err != nil {
+			return err
+		}
+		defer pool.Close()
 	}
-	conn, err := pool.Conn(ctx)
-	if err != nil {
-		return named(err)
-	}
-	defer conn.Close()
 	var found string
-	if err := conn.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&found); err != nil {
+	if err := pool.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&found); err != nil {
 		return named(err)
 	}
 	if found != "ok" {
 		return fmt.Errorf("%w: %s", ErrCorrupt, found)
 	}
 	db.checked = true
-	_, err = conn.ExecContext(ctx, "PRAGMA shrink_memory")
-	return err
+	return nil
 }
 
 // Close ends every connection and gives the data folder back.
