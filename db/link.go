@@ -54,8 +54,11 @@ func (tx *Tx) AddLink(l *Link) (err error) {
 
 // EndLinks ends the links of one purpose that a client or a staff member still holds.
 func (tx *Tx) EndLinks(purpose Purpose, clientID, staffID int64) error {
-	_, err := tx.exec("UPDATE links SET ended_at = ? WHERE purpose = ? AND (client_id = ? OR staff_id = ?) AND used_at IS NULL AND ended_at IS NULL",
-		ms(tx.now), purpose, clientID, staffID)
+	whose, id := "client_id", clientID
+	if clientID == 0 {
+		whose, id = "staff_id", staffID
+	}
+	_, err := tx.exec("UPDATE links SET ended_at = ? WHERE purpose = ? AND "+whose+" = ? AND used_at IS NULL AND ended_at IS NULL", ms(tx.now), purpose, id)
 	return err
 }
 

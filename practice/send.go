@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"runtime"
 	"slices"
 	"strings"
@@ -88,23 +89,52 @@ func (w *writer) parse(m db.Message) *mail.Message {
 	return parsed
 }
 
-// writeAll composes the letters of some recipients of a draft, on every processor: the sending waits for nothing longer.
-func (w *writer) writeAll(d Draft, some []recipient) ([]mail.Letter, error) {
+// written is a letter that was composed, or why it couldn't be.
+type written struct {
+	mail.Letter
+	err error
+}
+
+// writeAll composes the letters of a draft's recipients in order: some, while the ones before are taken.
+func (w *writer) writeAll(d Draft) iter.Seq2[recipient, written] {
+	return func(yield func(recipient, written) bool) {
+		chunks := slices.Collect(slices.Chunk(d.recipients, sendAtOnce))
+		soon := make(chan []written, 1)
+		begin := func(n int) {
+			if n < len(chunks) {
+				go func() { soon <- w.writeSome(d, chunks[n]) }()
+			}
+		}
+		begin(0)
+		for n, some := range chunks {
+			letters := <-soon
+			begin(n + 1)
+			for i, r := range some {
+				if !yield(r, letters[i]) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// writeSome composes letters on every processor: the sending waits for nothing longer.
+func (w *writer) writeSome(d Draft, some []recipient) []written {
 	for _, r := range some {
 		w.parse(d.message(r)) // so that below it is only looked up
 	}
-	letters, errs := make([]mail.Letter, len(some)), make([]error, len(some))
+	letters := make([]written, len(some))
 	var next atomic.Int64
 	var wait sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
 		wait.Go(func() {
 			for i := int(next.Add(1)) - 1; i < len(some); i = int(next.Add(1)) - 1 {
-				letters[i], errs[i] = w.write(some[i].kind, d.message(some[i]), some[i].Client, some[i].therapists)
+				letters[i].Letter, letters[i].err = w.write(some[i].kind, d.message(some[i]), some[i].Client, some[i].therapists)
 			}
 		})
 	}
 	wait.Wait()
-	return letters, errors.Join(errs...)
+	return letters
 }
 
 // checkMessage says what is wrong with a message, and with the longest letter that it makes; its fields are "subject" and
@@ -254,15 +284,12 @@ func (p *Practice) Send(ctx context.Context, by Staff, draftID, previewed string
 			return err
 		}
 		w := p.newWriter(d.practice, by.Name(), tx.Now())
-		for some := range slices.Chunk(d.recipients, sendAtOnce) {
-			letters, err := w.writeAll(d, some)
-			if err != nil {
-				return err
+		for r, letter := range w.writeAll(d) {
+			if letter.err != nil {
+				return letter.err
 			}
-			for i, r := range some {
-				if err := p.sendTo(tx, w, d, by, r, letters[i]); err != nil {
-					return fmt.Errorf("client %s: %w", r.PublicID, err)
-				}
+			if err := p.sendTo(tx, w, d, by, r, letter.Letter); err != nil {
+				return fmt.Errorf("client %s: %w", r.PublicID, err)
 			}
 		}
 		if d.SaveDefault {
@@ -276,8 +303,8 @@ func (p *Practice) Send(ctx context.Context, by Staff, draftID, previewed string
 	return err
 }
 
-// sendAtOnce is how many letters are composed before they are queued: bounds what a large sending holds in memory.
-const sendAtOnce = 256
+// sendAtOnce is how many letters are composed while as many are queued: bounds what a large sending holds in memory.
+const sendAtOnce = 64
 
 // sendTo queues one recipient's letter and asks them for the chosen forms.
 func (p *Practice) sendTo(tx *db.Tx, w *writer, d Draft, by Staff, r recipient, letter mail.Letter) error {
