@@ -39,6 +39,11 @@ func (tx *Tx) AddLink(l *Link) (err error) {
 	if err := tx.EndLinks(l.Purpose, l.ClientID, l.StaffID); err != nil {
 		return err
 	}
+	return tx.AddFirstLink(l)
+}
+
+// AddFirstLink is AddLink for somebody who never had one of this purpose.
+func (tx *Tx) AddFirstLink(l *Link) error {
 	nonce := make([]byte, 16)
 	rand.Read(nonce)
 	keyID := tx.db.keys.current

@@ -39,9 +39,11 @@ func (s *Site) asset(c *fiber.Ctx) error {
 	c.Set(fiber.HeaderContentType, f.ContentType)
 	c.Set(fiber.HeaderCacheControl, "public, max-age=31536000, immutable")
 	c.Set(fiber.HeaderVary, fiber.HeaderAcceptEncoding)
-	if f.Gzip != nil && strings.Contains(c.Get(fiber.HeaderAcceptEncoding), "gzip") {
-		c.Set(fiber.HeaderContentEncoding, "gzip")
-		return c.Send(f.Gzip)
+	if strings.Contains(c.Get(fiber.HeaderAcceptEncoding), "gzip") {
+		if small := f.Gzip(); small != nil {
+			c.Set(fiber.HeaderContentEncoding, "gzip")
+			return c.Send(small)
+		}
 	}
 	return c.Send(f.Body)
 }

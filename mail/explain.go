@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // Explain turns a relay's reply, or what we keep in its place, into a plain sentence for whoever invites clients, and what to
@@ -121,9 +122,9 @@ func replyCode(reply string) (class byte, basic, enhanced string) {
 
 // explanation is one row of the table: the first that fits is given.
 type explanation struct {
-	class           byte   // 2, 4 or 5; 0: any
-	codes           string // basic and enhanced ones without their class, one of which it must be; empty: any
-	said            *regexp.Regexp
+	class           byte                  // 2, 4 or 5; 0: any
+	codes           string                // basic and enhanced ones without their class, one of which it must be; empty: any
+	said            func() *regexp.Regexp // empty: anything
 	meaning, advice string
 	test            string // advice to whoever tests the settings, beside them; empty: nothing special
 }
@@ -138,7 +139,7 @@ func (e explanation) fits(class byte, basic, enhanced, said string) bool {
 			return false
 		}
 	}
-	return e.said == nil || e.said.MatchString(said)
+	return e.said == nil || e.said().MatchString(said)
 }
 
 const (
@@ -158,7 +159,10 @@ const (
 	checkDomain = "Check the domain shows what is missing from it (SPF, DKIM, DMARC); whoever looks after the domain can add it."
 )
 
-func phrases(s ...string) *regexp.Regexp { return regexp.MustCompile(strings.Join(s, "|")) }
+// phrases are read when they are first asked for: they cost the start of the program what few runs of it need.
+func phrases(s ...string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(strings.Join(s, "|")) })
+}
 
 var explanations = []explanation{
 	{class: '2', meaning: "The mail server took the letter.", advice: "Whether the client has seen it nobody can know; opening the link or joining shows it."},

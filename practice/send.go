@@ -345,14 +345,18 @@ func formsSent(n int) string {
 }
 
 // sendInvitation queues an invitation to a client. It ends the link that they hold, and takes back a letter that has not
-// left yet. l says on whose right the letter goes: on nobody's, when the client asked for it.
+// left yet. client is as this transaction read it. l says on whose right the letter goes: on nobody's, when the client asked for it.
 func (p *Practice) sendInvitation(tx *db.Tx, letter mail.Letter, client db.Client, expires time.Time, sentBy int64, l db.Letter) error {
 	const why = "A newer invitation took its place."
-	if err := errors.Join(tx.CancelLetters(client.ID, db.LetterInvitation, why), tx.CancelLetters(client.ID, db.LetterInvitationReminder, why)); err != nil {
-		return err
+	add := tx.AddFirstLink
+	if client.Portal.Invitation != "" {
+		add = tx.AddLink
+		if err := errors.Join(tx.CancelLetters(client.ID, db.LetterInvitation, why), tx.CancelLetters(client.ID, db.LetterInvitationReminder, why)); err != nil {
+			return err
+		}
 	}
 	link := db.Link{Purpose: db.LinkJoin, ClientID: client.ID, ExpiresAt: expires}
-	if err := tx.AddLink(&link); err != nil {
+	if err := add(&link); err != nil {
 		return err
 	}
 	invitation := db.Invitation{ClientID: client.ID, LinkID: link.ID, SentBy: sentBy}

@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"path"
 	"strings"
+	"sync"
 )
 
 //go:embed app.css app.js favicon.svg vendor/*.js
@@ -24,7 +25,7 @@ type File struct {
 	URL         string // content-hashed: /static/app.3f2a9c1b.css
 	ContentType string
 	Body        []byte
-	Gzip        []byte // Body, compressed; nil where that saves nothing
+	Gzip        func() []byte // Body, compressed when it is first asked for; nil where that saves nothing
 }
 
 var byName, byURL = load()
@@ -55,7 +56,7 @@ func load() (byName, byURL map[string]*File) {
 		if err != nil {
 			return err
 		}
-		f := &File{URL: hashed(name, body), ContentType: contentType(name), Body: body, Gzip: compress(body)}
+		f := &File{URL: hashed(name, body), ContentType: contentType(name), Body: body, Gzip: sync.OnceValue(func() []byte { return compress(body) })}
 		byName[name], byURL[f.URL] = f, f
 		return nil
 	})

@@ -29,7 +29,7 @@ func TestEveryFileIsFoundByItsHashedName(t *testing.T) {
 		if !bytes.Equal(f.Body, onDisk) {
 			t.Errorf("%s: body differs from the file", name)
 		}
-		r, err := gzip.NewReader(bytes.NewReader(f.Gzip))
+		r, err := gzip.NewReader(bytes.NewReader(f.Gzip()))
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
@@ -57,7 +57,7 @@ func TestOnlyCurrentNamesAreFound(t *testing.T) {
 func TestFirstVisitIsLight(t *testing.T) {
 	total := 0
 	for _, f := range byURL {
-		total += len(f.Gzip)
+		total += len(f.Gzip())
 	}
 	if total > 40<<10 {
 		t.Errorf("static files weigh %d bytes compressed, more than 40 KB", total)
