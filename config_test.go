@@ -3,8 +3,10 @@ package main
 import (
 	"errors"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -21,6 +23,8 @@ func TestConfigurationFaults(t *testing.T) {
 		{"nothing set", nil, nil},
 		{"all at once", map[string]string{"ANTEROOM_ADDR": "x", "ANTEROOM_URL": "ftp://x", "ANTEROOM_SMTP_FROM": "nobody", "ANTEROOM_SMTP_URL": "http://x"},
 			[]string{"ANTEROOM_ADDR", "ANTEROOM_URL", "ANTEROOM_SMTP_FROM", "ANTEROOM_SMTP_URL"}},
+		{"proxies", map[string]string{"ANTEROOM_TRUSTED_PROXIES": "private, 192.0.2.7,2001:db8::/32"}, nil},
+		{"proxies that are none", map[string]string{"ANTEROOM_TRUSTED_PROXIES": "192.0.2.0/33"}, []string{"ANTEROOM_TRUSTED_PROXIES", "192.0.2.0/33"}},
 		{"plain http elsewhere", map[string]string{"ANTEROOM_URL": "http://portal.example"}, []string{"https"}},
 		{"clear text to a relay elsewhere", map[string]string{"ANTEROOM_SMTP_URL": "smtp://relay.example?tls=none"}, []string{"ANTEROOM_SMTP_URL"}},
 		{"a relay without a sender", map[string]string{"ANTEROOM_SMTP_URL": "smtp://relay.example", "ANTEROOM_URL": "https://portal.example"}, []string{"ANTEROOM_SMTP_FROM"}},
@@ -81,5 +85,22 @@ func TestMailboxFindsAPort(t *testing.T) {
 	}
 	if _, err := openMailbox("0.0.0.0:0", mailbox.Options{}); !errors.Is(err, mailbox.ErrNotLoopback) {
 		t.Errorf("an address that others reach: %v", err)
+	}
+}
+
+func TestProxiesAreTrustedInPrivateNetworks(t *testing.T) {
+	c, _, err := configure("serve", "serve", "", nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for address, want := range map[string]bool{"127.0.0.1": true, "::1": true, "10.9.8.7": true, "172.31.0.1": true, "192.168.1.1": true, "fdaa:0:1::3": true,
+		"fe80::1": true, "169.254.1.1": true, "172.32.0.1": false, "192.0.2.1": false, "100.64.0.1": false, "2001:db8::1": false, "0.0.0.0": false} {
+		got := slices.ContainsFunc(c.proxies, func(p netip.Prefix) bool { return p.Contains(netip.MustParseAddr(address)) })
+		if got != want {
+			t.Errorf("%s: %v", address, got)
+		}
+	}
+	if c, _, err = configure("serve", "serve", "", []string{"-trusted-proxies", ""}, nil); err != nil || len(c.proxies) != 0 {
+		t.Error(c.proxies, err)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"os"
 	"os/exec"
@@ -103,6 +104,7 @@ type config struct {
 	smtpFrom    string
 	keyFile     string
 	proxyHeader string
+	proxies     []netip.Prefix
 }
 
 // setting is one line of the configuration: a flag, and the environment variable that gives its default.
@@ -145,14 +147,41 @@ var settings = []setting{
 		_, err := db.ParseEmail(v)
 		return err
 	}},
-	{"proxy-header", "ANTEROOM_PROXY_HEADER", "", "header in which the proxy in front names who asks, such as Fly-Client-IP: only where nobody gets past the proxy", false, func(c *config, v string) error {
+	{"proxy-header", "ANTEROOM_PROXY_HEADER", "", "header in which the proxy in front names who asks, such as Fly-Client-IP or X-Forwarded-For", false, func(c *config, v string) error {
 		c.proxyHeader = v
 		return nil
+	}},
+	{"trusted-proxies", "ANTEROOM_TRUSTED_PROXIES", "private", "networks where that header is believed, such as 192.0.2.0/24,2001:db8::/32; private: this machine, private and link-local networks", false, func(c *config, v string) (err error) {
+		c.proxies, err = parseNetworks(v)
+		return err
 	}},
 	{"key-file", "ANTEROOM_KEY_FILE", "", "file with the key to sealed answers (anteroom.key in the data folder, unless given)", false, func(c *config, v string) error {
 		c.keyFile = v
 		return nil
 	}},
+}
+
+// private are the networks in which a proxy of one's own usually is: this machine, private and link-local ones.
+const private = "127.0.0.0/8,::1/128,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7,169.254.0.0/16,fe80::/10"
+
+// parseNetworks reads a list of networks and addresses; "private" stands for all that are.
+func parseNetworks(list string) (networks []netip.Prefix, err error) {
+	for _, word := range strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == ' ' }) {
+		if word == "private" {
+			word = private
+		}
+		for one := range strings.SplitSeq(word, ",") {
+			network, err := netip.ParsePrefix(one)
+			if address, fault := netip.ParseAddr(one); fault == nil {
+				network, err = address.Unmap().Prefix(address.Unmap().BitLen())
+			}
+			if err != nil {
+				return nil, fmt.Errorf("%q is no network such as 192.0.2.0/24", one)
+			}
+			networks = append(networks, network.Masked())
+		}
+	}
+	return networks, nil
 }
 
 // option is a flag that one command alone has: a text, or a switch.
@@ -302,7 +331,7 @@ func serveDemo(ctx context.Context, args []string) error {
 	var mailboxAddr string
 	c, _, err := configure("demo", "demo [options]", "Serve an invented practice in a throw-away folder, with a built-in mailbox.", args, []option{
 		{"mailbox-addr", "loopback address at which the mailbox takes mail, anybody's (" + mailbox.DefaultAddr + ", or a free port when that is taken)", &mailboxAddr},
-	}, "data", "smtp-url", "smtp-from", "key-file", "proxy-header")
+	}, "data", "smtp-url", "smtp-from", "key-file", "proxy-header", "trusted-proxies")
 	if err != nil {
 		return err
 	}
@@ -387,7 +416,7 @@ func serveSite(ctx context.Context, c config, clock func() time.Time, invented *
 		return err
 	}
 	defer startOutbox(ctx, outbox, log)()
-	config := handlers.Config{Practice: p, Public: c.public, Log: log, ProxyHeader: c.proxyHeader}
+	config := handlers.Config{Practice: p, Public: c.public, Log: log, ProxyHeader: c.proxyHeader, Proxies: c.proxies}
 	if invented != nil {
 		config.Mailbox = invented.Box
 	}
@@ -501,7 +530,7 @@ func admin(ctx context.Context, args []string) error {
 		{"practice", "on an empty folder: the practice's name", &s.Name},
 		{"phone", "on an empty folder: the phone number that clients call", &s.Phone},
 		{"time-zone", "on an empty folder: a time zone like America/New_York", &s.TimeZone},
-	}, "addr", "url", "smtp-url", "smtp-from", "proxy-header")
+	}, "addr", "url", "smtp-url", "smtp-from", "proxy-header", "trusted-proxies")
 	if err != nil {
 		return err
 	}
@@ -583,7 +612,7 @@ func clientCommand(ctx context.Context, args []string) error {
 	c, rest, err := configure("client", usage, summary, args, []option{
 		{"id", "the client's id, as it stands in the address of their page", &id},
 		{"confirm", "the client's name, as lists write it: Last, First", &confirm},
-	}, "addr", "url", "smtp-url", "smtp-from", "proxy-header")
+	}, "addr", "url", "smtp-url", "smtp-from", "proxy-header", "trusted-proxies")
 	if err != nil {
 		return err
 	}
@@ -627,7 +656,7 @@ func importFile(ctx context.Context, args []string) error {
 		{"update", "update clients who are here already with what the file says of them; otherwise they are left alone", &update},
 		{"add-unsure", "add rows of the same name as somebody who is here, where nothing tells them apart; otherwise they are left out", &addUnsure},
 		{"dates", "how dates are written: month (5/17/1990) or day (17/5/1990) first; guessed unless given", &dates},
-	}, "addr", "url", "smtp-url", "smtp-from", "proxy-header")
+	}, "addr", "url", "smtp-url", "smtp-from", "proxy-header", "trusted-proxies")
 	if err != nil {
 		return err
 	}

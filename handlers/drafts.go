@@ -350,7 +350,7 @@ func (s *Site) previewLetter(c *fiber.Ctx, by practice.Staff) error {
 
 // frameMail sends a mail's HTML for a sandboxed frame on our own pages: with its inline styles and pictures, and nothing else.
 func (s *Site) frameMail(c *fiber.Ctx, html string) error {
-	c.Set(fiber.HeaderContentSecurityPolicy, "default-src 'none'; img-src data:; style-src 'unsafe-inline'; frame-ancestors 'self'; sandbox")
+	s.framed(c, "sandbox")
 	c.Set(fiber.HeaderContentType, fiber.MIMETextHTMLCharsetUTF8)
 	page, err := s.withLogo(c, html)
 	if err != nil {

@@ -3,9 +3,7 @@ package handlers
 import (
 	"context"
 	"errors"
-	"net/netip"
 	"regexp"
-	"strings"
 	"time"
 
 	"anteroom/db"
@@ -156,31 +154,4 @@ func (s *Site) forgottenPassword(c *fiber.Ctx) error {
 	}
 	s.notify(c, "forgotten password")
 	return s.seeOther(c, "/sign-in")
-}
-
-// network is where a request comes from, as guesses are counted. A proxy in front adds the address it saw as the last of
-// its header; what stands before it, anybody can have written.
-func (s *Site) network(c *fiber.Ctx) string {
-	if s.ProxyHeader == "" {
-		return networkOf(c.IP())
-	}
-	lines := c.Request().Header.PeekAll(s.ProxyHeader)
-	if len(lines) == 0 {
-		return networkOf("")
-	}
-	seen := strings.Split(string(lines[len(lines)-1]), ",")
-	return networkOf(strings.TrimSpace(seen[len(seen)-1]))
-}
-
-// networkOf is the IPv4 address, or the /64, that one household or office has.
-func networkOf(ip string) string {
-	address, err := netip.ParseAddr(ip)
-	if err != nil {
-		return ip
-	}
-	if address = address.Unmap(); address.Is4() {
-		return address.String()
-	}
-	prefix, _ := address.WithZone("").Prefix(64)
-	return prefix.String()
 }

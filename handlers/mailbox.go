@@ -290,8 +290,7 @@ func (s *Site) mailboxLetter(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	c.Set(fiber.HeaderContentSecurityPolicy, "default-src 'none'; img-src data:; style-src 'unsafe-inline'; form-action 'none'; base-uri 'none'; frame-ancestors 'self'; sandbox allow-top-navigation-by-user-activation")
-	c.Set("X-DNS-Prefetch-Control", "off")
+	s.framed(c, "sandbox allow-top-navigation-by-user-activation")
 	c.Set(fiber.HeaderContentType, fiber.MIMETextHTMLCharsetUTF8)
 	return c.SendString(letter.Page())
 }

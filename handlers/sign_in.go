@@ -63,6 +63,8 @@ func (s *Site) signOut(c *fiber.Ctx) error {
 		}
 	}
 	s.cookie.clear(c, sessionCookie)
+	// Not "cookies", for the notice is one, nor "cache": pages are never stored, and Chromium takes seconds to empty it.
+	c.Set("Clear-Site-Data", `"storage"`)
 	s.notify(c, "signed out")
 	return s.seeOther(c, "/sign-in")
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"runtime/debug"
 	"strings"
@@ -29,8 +30,9 @@ import (
 // Config is what a site is made of.
 type Config struct {
 	Practice    *practice.Practice
-	ProxyHeader string   // in which the proxy in front names who asks; empty: there is none
-	Public      *url.URL // the site's public address
+	ProxyHeader string         // in which the proxy in front names who asks; empty: there is none
+	Proxies     []netip.Prefix // where a proxy is believed
+	Public      *url.URL       // the site's public address
 	Log         *slog.Logger
 	Mailbox     *mailbox.Box // where the demo's mail arrives; nil outside the demo
 }
@@ -158,23 +160,60 @@ func (s *Site) noteRefusal(c *fiber.Ctx, err error) {
 
 var errPanic = errors.New("panic")
 
+// policy is what a page of ours may load and do: our own files, nothing inline, nothing of anybody else.
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+
+// framedPolicy is the same of a mail's HTML, which is shown in a frame of a page of ours, and what else holds for it.
+const framedPolicy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; form-action 'none'; base-uri 'none'; frame-ancestors 'self'; "
+
+// permissions names what a page may ask a browser for: passkeys, and to copy. All else that a browser might give is refused.
+const permissions = "accelerometer=(), autoplay=(), bluetooth=(), camera=(), clipboard-read=(), clipboard-write=(self), display-capture=(), " +
+	"encrypted-media=(), fullscreen=(), gamepad=(), geolocation=(), gyroscope=(), hid=(), idle-detection=(), local-fonts=(), magnetometer=(), " +
+	"microphone=(), midi=(), payment=(), picture-in-picture=(), publickey-credentials-create=(self), publickey-credentials-get=(self), " +
+	"screen-wake-lock=(), serial=(), usb=(), xr-spatial-tracking=()"
+
+// hardened are the headers that every response carries; over https there are more.
+var hardened = map[string]string{
+	fiber.HeaderXFrameOptions:           "DENY",
+	fiber.HeaderXContentTypeOptions:     "nosniff",
+	fiber.HeaderReferrerPolicy:          "same-origin",
+	"Cross-Origin-Opener-Policy":        "same-origin",
+	"Cross-Origin-Embedder-Policy":      "require-corp",
+	"Cross-Origin-Resource-Policy":      "same-origin",
+	"Origin-Agent-Cluster":              "?1",
+	"X-Permitted-Cross-Domain-Policies": "none",
+	"X-DNS-Prefetch-Control":            "off",
+	"Permissions-Policy":                permissions,
+	fiber.HeaderCacheControl:            "no-store",
+	fiber.HeaderVary:                    "HX-Request",
+}
+
+// transport is how long a browser keeps to https, here and below. It asks for no place in browsers' own lists: that is for whoever owns
+// the domain to decide, and hard to take back.
+const transport = "max-age=63072000; includeSubDomains"
+
 // harden sets the headers that every response carries.
 func (s *Site) harden(h *fasthttp.ResponseHeader) {
-	for name, value := range map[string]string{
-		fiber.HeaderContentSecurityPolicy: "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-		fiber.HeaderXContentTypeOptions:   "nosniff",
-		fiber.HeaderReferrerPolicy:        "same-origin",
-		"Cross-Origin-Opener-Policy":      "same-origin",
-		"Cross-Origin-Resource-Policy":    "same-origin",
-		"Permissions-Policy":              "camera=(), microphone=(), geolocation=()",
-		fiber.HeaderCacheControl:          "no-store",
-		fiber.HeaderVary:                  "HX-Request",
-	} {
+	for name, value := range hardened {
 		h.Set(name, value)
 	}
+	s.setPolicy(h, policy)
 	if s.Public.Scheme == "https" {
-		h.Set(fiber.HeaderStrictTransportSecurity, "max-age=31536000; includeSubDomains")
+		h.Set(fiber.HeaderStrictTransportSecurity, transport)
 	}
+}
+
+func (s *Site) setPolicy(h *fasthttp.ResponseHeader, policy string) {
+	if s.Public.Scheme == "https" {
+		policy += "; upgrade-insecure-requests"
+	}
+	h.Set(fiber.HeaderContentSecurityPolicy, policy)
+}
+
+// framed lets a page of ours show this answer in a frame; sandbox says what it may do there.
+func (s *Site) framed(c *fiber.Ctx, sandbox string) {
+	s.setPolicy(&c.Response().Header, framedPolicy+sandbox)
+	c.Set(fiber.HeaderXFrameOptions, "SAMEORIGIN")
 }
 
 // refuseCompression refuses compressed bodies, which inflate without limit.

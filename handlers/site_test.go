@@ -1,9 +1,13 @@
 package handlers
 
 import (
+	"cmp"
 	"fmt"
+	"net/netip"
 	"strings"
 	"testing"
+
+	"github.com/valyala/fasthttp"
 )
 
 func TestSignInAndOut(t *testing.T) {
@@ -57,8 +61,59 @@ func TestSignInCountsByNetwork(t *testing.T) {
 	}
 }
 
+// behind is a site that believes a header from some networks; tests that ask without a connection come from 0.0.0.0.
+func behind(header string, proxies ...string) func(*Config) {
+	return func(c *Config) {
+		c.ProxyHeader = header
+		for _, p := range proxies {
+			c.Proxies = append(c.Proxies, netip.MustParsePrefix(p))
+		}
+	}
+}
+
+func TestOnlyATrustedProxyIsBelieved(t *testing.T) {
+	private := []string{"0.0.0.0/32", "10.0.0.0/8", "fc00::/7"}
+	for _, test := range []struct {
+		header  string
+		proxies []string
+		lines   []string // as they arrive
+		want    string
+	}{
+		{"", private, []string{"192.0.2.1"}, "0.0.0.0"},
+		{"X-Forwarded-For", nil, []string{"192.0.2.1"}, "0.0.0.0"},
+		{"X-Forwarded-For", []string{"10.0.0.0/8"}, []string{"192.0.2.1"}, "0.0.0.0"},
+		{"X-Forwarded-For", private, nil, "0.0.0.0"},
+		{"X-Forwarded-For", private, []string{""}, "0.0.0.0"},
+		{"X-Forwarded-For", private, []string{"192.0.2.1"}, "192.0.2.1"},
+		{"X-Forwarded-For", private, []string{"203.0.113.7, 192.0.2.1"}, "192.0.2.1"},
+		{"X-Forwarded-For", private, []string{"203.0.113.7,192.0.2.1 , 10.1.2.3,10.4.5.6"}, "192.0.2.1"},
+		{"X-Forwarded-For", private, []string{"203.0.113.7, 192.0.2.1", "10.1.2.3"}, "192.0.2.1"},
+		{"X-Forwarded-For", private, []string{"203.0.113.7", "192.0.2.1"}, "192.0.2.1"},
+		{"X-Forwarded-For", private, []string{"10.9.9.9, 10.1.2.3"}, "10.9.9.9"}, // nobody but proxies: who was first
+		{"X-Forwarded-For", private, []string{"'; DROP TABLE, 10.1.2.3"}, "10.1.2.3"},
+		{"X-Forwarded-For", private, []string{"192.0.2.1, unknown"}, "0.0.0.0"},
+		{"X-Forwarded-For", private, []string{"192.0.2.1:4711"}, "192.0.2.1"},
+		{"X-Forwarded-For", private, []string{"[2001:db8:1:2::9]:443"}, "2001:db8:1:2::/64"},
+		{"X-Forwarded-For", private, []string{"[2001:db8:1:2::9]"}, "2001:db8:1:2::/64"},
+		{"X-Forwarded-For", private, []string{"2001:db8:1:2::9, fd00::1"}, "2001:db8:1:2::/64"},
+		{"X-Forwarded-For", private, []string{"::ffff:192.0.2.1, ::ffff:10.0.0.1"}, "192.0.2.1"},
+		{"Fly-Client-IP", private, []string{"192.0.2.1"}, "192.0.2.1"},
+	} {
+		s := newSite(t, behind(test.header, test.proxies...))
+		c := s.app.AcquireCtx(&fasthttp.RequestCtx{})
+		name := cmp.Or(test.header, "X-Forwarded-For")
+		for _, line := range test.lines {
+			c.Request().Header.Add(name, line)
+		}
+		if got := s.network(c); got != test.want {
+			t.Errorf("%s %q, believed from %s: %s, want %s", test.header, test.lines, test.proxies, got, test.want)
+		}
+		s.app.ReleaseCtx(c)
+	}
+}
+
 func TestSignInCountsByWhoTheProxyNames(t *testing.T) {
-	s := newSite(t, func(c *Config) { c.ProxyHeader = "X-Forwarded-For" })
+	s := newSite(t, behind("X-Forwarded-For", "0.0.0.0/32"))
 	try := func(seen, address string) answer {
 		return s.as("").with("X-Forwarded-For", seen).post("/sign-in", "email", address, "password", "a quiet place to wait")
 	}
@@ -70,7 +125,7 @@ func TestSignInCountsByWhoTheProxyNames(t *testing.T) {
 }
 
 func TestTheProxysLineIsTheLast(t *testing.T) {
-	s := newSite(t, func(c *Config) { c.ProxyHeader = "X-Forwarded-For" })
+	s := newSite(t, behind("X-Forwarded-For", "127.0.0.0/8"))
 	addr := s.listen()
 	try := func(madeUp int) string {
 		form := fmt.Sprintf("email=nobody%d@mail.example&password=x", madeUp)

@@ -69,7 +69,7 @@ func (s *testSite) as(who string) *browser {
 		if s.Sessions[who] == "" {
 			s.t.Fatalf("%s has no session", who)
 		}
-		b.cookies[sessionCookie] = s.Sessions[who]
+		b.cookies[s.cookie.prefix+sessionCookie] = s.Sessions[who]
 	}
 	return b
 }

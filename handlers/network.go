@@ -1,0 +1,64 @@
+package handlers
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+)
+
+// network is where a request comes from, as guesses are counted: whoever is connected or, where that is a proxy of ours, whom it
+// names. Each proxy adds the address it saw at the end of the header, so the last that isn't a proxy's own counts; what stands
+// before it, anybody can have written.
+func (s *Site) network(c *fiber.Ctx) string {
+	peer := c.IP()
+	if s.ProxyHeader == "" || !s.proxy(peer) {
+		return networkOf(peer)
+	}
+	seen := peer
+	for _, line := range slices.Backward(c.Request().Header.PeekAll(s.ProxyHeader)) {
+		for _, named := range slices.Backward(strings.Split(string(line), ",")) {
+			address, ok := withoutPort(strings.TrimSpace(named))
+			if !ok {
+				return networkOf(seen) // whoever wrote this, it was no proxy
+			}
+			if seen = address; !s.proxy(address) {
+				return networkOf(address)
+			}
+		}
+	}
+	return networkOf(seen)
+}
+
+// proxy tells that an address is one at which a proxy of ours is believed.
+func (s *Site) proxy(address string) bool {
+	ip, err := netip.ParseAddr(address)
+	if err != nil {
+		return false
+	}
+	ip = ip.Unmap().WithZone("")
+	return slices.ContainsFunc(s.Proxies, func(p netip.Prefix) bool { return p.Contains(ip) })
+}
+
+// withoutPort is the address in what a proxy wrote, which may have a port.
+func withoutPort(named string) (address string, ok bool) {
+	if both, err := netip.ParseAddrPort(named); err == nil {
+		return both.Addr().String(), true
+	}
+	ip, err := netip.ParseAddr(strings.Trim(named, "[]"))
+	return ip.String(), err == nil
+}
+
+// networkOf is the IPv4 address, or the /64, that one household or office has.
+func networkOf(ip string) string {
+	address, err := netip.ParseAddr(ip)
+	if err != nil {
+		return ip
+	}
+	if address = address.Unmap(); address.Is4() {
+		return address.String()
+	}
+	prefix, _ := address.WithZone("").Prefix(64)
+	return prefix.String()
+}
