@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"errors"
+	"time"
 
 	"anteroom/db"
 	"anteroom/practice"
@@ -42,6 +43,7 @@ func (s *Site) addressPage(c *fiber.Ctx, by practice.Client) error {
 }
 
 func (s *Site) askForAddress(c *fiber.Ctx, by practice.Client) error {
+	defer evenly(time.Now()) // whether anybody else has the address is not told
 	email := c.FormValue("email")
 	if err := s.Practice.AskForAddress(c.UserContext(), by, email, c.FormValue("password"), s.network(c)); err != nil {
 		wrong, err := invalid(err)

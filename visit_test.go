@@ -1,0 +1,226 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"anteroom/db"
+	"anteroom/mail/mailbox"
+	"anteroom/practice"
+
+	"github.com/PuerkitoBio/goquery"
+)
+
+// house is a practice's data folder, furnished before the program is started on it, and the mailbox that its relay is.
+type house struct {
+	t      *testing.T
+	folder string
+	relay  *mailbox.Box
+	hash   string // of password, at its full cost
+}
+
+// proxyHeader is where the houses' proxy would say who asks: so a test comes from as many networks as it likes.
+const proxyHeader = "X-Network"
+
+// furnish makes a practice with an administrator, and whatever else is given to it while nothing serves yet.
+func furnish(t *testing.T, with func(*db.Tx, *house) error) *house {
+	t.Helper()
+	relay, err := mailbox.Open(mailbox.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { relay.Close() })
+	h := &house{t: t, folder: t.TempDir(), relay: relay}
+	d, err := db.Open(t.Context(), h.folder, "", time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	var s practice.SetUp
+	s.Name, s.Phone, s.TimeZone = "Willow Street Counseling", "555-0100", "America/New_York"
+	s.Administrator.Name, s.Administrator.Email, s.Administrator.Password = "Olga Olson", olgasEmail, password
+	if err := practice.New(d, practice.Config{}).CreateAdministrator(t.Context(), s); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Update(t.Context(), func(tx *db.Tx) error {
+		olga, err := tx.StaffByEmail(address(t, olgasEmail))
+		if err != nil {
+			return err
+		}
+		h.hash = olga.PasswordHash
+		if with == nil {
+			return nil
+		}
+		return with(tx, h)
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+func address(t testing.TB, s string) db.Email {
+	t.Helper()
+	e, err := db.ParseEmail(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+// serve starts the program on the house.
+func (h *house) serve(env ...string) *server {
+	h.t.Helper()
+	return start(h.t, append([]string{"ANTEROOM_DATA=" + h.folder, "ANTEROOM_SMTP_URL=smtp://" + h.relay.Addr() + "?tls=none",
+		"ANTEROOM_SMTP_FROM=portal@willow.example", "ANTEROOM_PROXY_HEADER=" + proxyHeader}, env...), "serve")
+}
+
+// visitor asks the running program over HTTP, as a browser that runs no script does, with cookies of their own.
+type visitor struct {
+	t       testing.TB
+	site    string
+	network string
+	cookies map[string]string
+	client  *http.Client
+}
+
+// visit is somebody who comes to the site from a network.
+func (s *server) visit(network string) *visitor {
+	v := &visitor{t: s.t, site: s.url, network: network, cookies: map[string]string{}, client: &http.Client{
+		Timeout:       time.Minute,
+		Transport:     &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 1},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
+	s.t.Cleanup(v.client.CloseIdleConnections)
+	return v
+}
+
+// reply is what the program answered.
+type reply struct {
+	asked  string
+	status int
+	header http.Header
+	body   string
+}
+
+// get and post ask for a page, and send a form of names and values.
+func (v *visitor) get(path string) reply { v.t.Helper(); return v.ask(http.MethodGet, path, nil) }
+
+func (v *visitor) post(path string, form ...string) reply {
+	v.t.Helper()
+	typed := url.Values{}
+	for i := 0; i < len(form); i += 2 {
+		typed.Add(form[i], form[i+1])
+	}
+	return v.ask(http.MethodPost, path, typed)
+}
+
+func (v *visitor) ask(method, path string, form url.Values, header ...string) reply {
+	v.t.Helper()
+	r, err := v.try(method, path, form, header...)
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	return r
+}
+
+// try asks, and keeps the cookies that come back.
+func (v *visitor) try(method, path string, form url.Values, header ...string) (reply, error) {
+	var body io.Reader
+	if form != nil {
+		body = strings.NewReader(form.Encode())
+	}
+	if strings.HasPrefix(path, "/") {
+		path = v.site + path
+	}
+	request, err := http.NewRequest(method, path, body)
+	if err != nil {
+		return reply{}, err
+	}
+	if form != nil {
+		request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	request.Header.Set(proxyHeader, v.network)
+	for i := 0; i < len(header); i += 2 {
+		request.Header.Set(header[i], header[i+1])
+	}
+	return v.send(request)
+}
+
+func (v *visitor) send(request *http.Request) (reply, error) {
+	for name, value := range v.cookies {
+		request.AddCookie(&http.Cookie{Name: name, Value: value})
+	}
+	response, err := v.client.Do(request)
+	if err != nil {
+		return reply{}, err
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		return reply{}, err
+	}
+	for _, c := range response.Cookies() {
+		if c.MaxAge < 0 || c.Value == "" || !c.Expires.IsZero() && c.Expires.Before(time.Now()) {
+			delete(v.cookies, c.Name)
+		} else {
+			v.cookies[c.Name] = c.Value
+		}
+	}
+	return reply{request.Method + " " + request.URL.RequestURI(), response.StatusCode, response.Header, string(text)}, nil
+}
+
+// want fails the test unless the answer has that status and says those texts.
+func (v *visitor) want(r reply, status int, texts ...string) reply {
+	v.t.Helper()
+	if r.status != status {
+		v.t.Fatalf("%s: status %d, want %d:\n%s", r.asked, r.status, status, r.text())
+	}
+	for _, text := range texts {
+		if !strings.Contains(r.text(), text) {
+			v.t.Fatalf("%s doesn't say %q:\n%s", r.asked, text, r.text())
+		}
+	}
+	return r
+}
+
+// wantTo fails the test unless the answer leads to that path.
+func (v *visitor) wantTo(r reply, path string) reply {
+	v.t.Helper()
+	v.want(r, http.StatusSeeOther)
+	if to := r.header.Get("Location"); to != path {
+		v.t.Fatalf("%s leads to %s, want %s", r.asked, to, path)
+	}
+	return r
+}
+
+// doc is the answer, read as a browser reads it.
+func (r reply) doc() *goquery.Document {
+	doc, err := goquery.NewDocumentFromReader(strings.NewReader(r.body))
+	if err != nil {
+		panic(err) // HTML has no errors, and a string can be read
+	}
+	return doc
+}
+
+// text is what the answer says, spaces run together.
+func (r reply) text() string { return strings.Join(strings.Fields(r.doc().Find("body").Text()), " ") }
+
+// signsIn signs in with everybody's password.
+func (v *visitor) signsIn(email string) {
+	v.t.Helper()
+	v.want(v.post("/sign-in", "email", email, "password", password), http.StatusSeeOther)
+}
+
+// networks are as many as are asked for, none of them twice.
+func networks() func() string {
+	n := 0
+	return func() string {
+		n++
+		return fmt.Sprintf("10.%d.%d.%d", n>>16, n>>8&255, n&255)
+	}
+}
