@@ -1,10 +1,13 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -18,10 +21,11 @@ import (
 
 // house is a practice's data folder, furnished before the program is started on it, and the mailbox that its relay is.
 type house struct {
-	t      *testing.T
-	folder string
-	relay  *mailbox.Box
-	hash   string // of password, at its full cost
+	t       *testing.T
+	folder  string
+	relay   *mailbox.Box
+	hash    string            // of password, at its full cost
+	clients map[string]string // public ids by first name, of those who settled
 }
 
 // proxyHeader is where the houses' proxy would say who asks: so a test comes from as many networks as it likes.
@@ -224,3 +228,76 @@ func networks() func() string {
 		return fmt.Sprintf("10.%d.%d.%d", n>>16, n>>8&255, n&255)
 	}
 }
+
+// cheapHash is a hash of password that takes no time to compare.
+const cheapHash = "$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHRzb21lc2FsdA$2QPW09rrF+zoNySMt3a+mI6+UkbOTyuBQ5069V4vyLg"
+
+// settle has the usual people move in: Tom, a therapist who may invite, with Ann, Ben and Mia; Tess, one who may not, with Leo; and
+// Finn at the front desk. Mia and Leo have portal accounts. Everybody's password is password.
+func settle(tx *db.Tx, h *house) error {
+	h.clients = map[string]string{}
+	for _, m := range []struct {
+		db.StaffMember
+		clients []string
+	}{
+		{db.StaffMember{Name: "Tom Tran", Role: db.RoleTherapist, Permissions: []db.Permission{db.MayInviteClients}}, []string{"Ann Abbott", "Ben Bell", "Mia Moreno"}},
+		{db.StaffMember{Name: "Tess Tully", Role: db.RoleTherapist}, []string{"Leo Lind"}},
+		{db.StaffMember{Name: "Finn Frey", Role: db.RoleStaff}, nil},
+	} {
+		first, _, _ := strings.Cut(m.Name, " ")
+		m.Email = address(h.t, strings.ToLower(first)+"@willow.example")
+		if err := errors.Join(tx.AddStaff(&m.StaffMember), tx.SetStaffPassword(m.ID, cheapHash)); err != nil {
+			return err
+		}
+		for _, name := range m.clients {
+			first, last, _ := strings.Cut(name, " ")
+			c := db.Client{FirstName: first, LastName: last, Email: address(h.t, strings.ToLower(first)+"@mail.example")}
+			if err := tx.AddClient(&c); err != nil {
+				return err
+			}
+			if err := tx.Assign(m.ID, c.ID); err != nil {
+				return err
+			}
+			if first == "Mia" || first == "Leo" {
+				if err := tx.SetPortalPassword(c.ID, cheapHash); err != nil {
+					return err
+				}
+			}
+			h.clients[first] = c.PublicID
+		}
+	}
+	return nil
+}
+
+// invites has somebody who is signed in invite a client from their page, and returns where the sending shows.
+func (v *visitor) invites(client string) string {
+	v.t.Helper()
+	draft := v.want(v.post("/clients/"+client+"/drafts"), http.StatusSeeOther).header.Get("Location")
+	v.wantTo(v.post(draft+"/send"), draft+"/sent")
+	return draft
+}
+
+// letter waits for the latest letter to an address whose text matches, and returns the first group.
+func (h *house) letter(to, pattern string) string {
+	h.t.Helper()
+	ctx, cancel := context.WithTimeout(h.t.Context(), patience)
+	defer cancel()
+	for n := 1; ; n++ {
+		letters, err := h.relay.Wait(ctx, n)
+		for _, l := range letters { // the newest first
+			if found := regexp.MustCompile(pattern).FindStringSubmatch(l.Text); found != nil && l.EnvelopeTo == to {
+				return found[1]
+			}
+		}
+		if err != nil {
+			h.t.Fatalf("no letter to %s with %s: %v", to, pattern, err)
+		}
+		n = max(n, len(letters))
+	}
+}
+
+// What letters hold: a link with which a password is chosen, and one that says that the letter went astray.
+const (
+	linkInLetter     = `https?://[^/]+(/link/[\w-]+)`
+	notMeantInLetter = `https?://[^/]+(/not-for-me/[\w-]+)`
+)
