@@ -225,7 +225,7 @@ func networks() func() string {
 	n := 0
 	return func() string {
 		n++
-		return fmt.Sprintf("10.%d.%d.%d", n>>16, n>>8&255, n&255)
+		return fmt.Sprintf("2001:db8:%x:%x::1", n>>16, n&0xffff)
 	}
 }
 
