@@ -46,7 +46,7 @@ func (tx *Tx) auditMAC(e AuditEntry, before []byte) []byte {
 	if err != nil {
 		panic(err) // numbers and texts only
 	}
-	return keyed(tx.db.keys.keys[tx.db.keys.current].audit, before, text)
+	return keyed(tx.key().audit, before, text)
 }
 
 const auditColumns = "id, at, staff_id, by_client, act, client_id, detail, mac FROM audit_entries"

@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -35,9 +36,12 @@ type DB struct {
 	folder string
 	write  *sql.DB // one connection: SQLite has one writer
 	read   *sql.DB
-	keys   *Keyring
+	keys   atomic.Pointer[Keyring]
 	clock  func() time.Time
 	lock   *os.File
+
+	keySource keySource
+	keyBeside bool // the key file has the name and place that it has unless another is given
 
 	clockMoves bool // on purpose
 	checked    bool // that it isn't damaged
@@ -56,15 +60,29 @@ func init() {
 	}})
 }
 
-// Open opens, and on the first start makes, the database in folder, sealed under the key in keyFile (empty: a file beside
+// Open opens, and on the first start makes, the database in folder, sealed under the last key in keyFile (empty: a file beside
 // the database, made when the database is). It returns ErrLocked when another process has the folder and ErrWrongKey when
 // the key is not the one that the database was made with, and ErrCorrupt for a damaged one, as far as that shows: Check tells.
 // A folder that was restored or moved opens with its outbox paused.
-func Open(ctx context.Context, folder, keyFile string, clock func() time.Time) (_ *DB, err error) {
+func Open(ctx context.Context, folder, keyFile string, clock func() time.Time) (*DB, error) {
+	if keyFile == "" {
+		db := &DB{folder: folder, clock: clock, keySource: keySource{file: filepath.Join(folder, "anteroom.key")}, keyBeside: true}
+		return db.open(ctx)
+	}
+	return (&DB{folder: folder, clock: clock, keySource: keySource{file: keyFile}}).open(ctx)
+}
+
+// OpenWithKey is Open with a key file's text instead of the file, for hosts that hand out secrets in the environment. It is
+// never written anywhere.
+func OpenWithKey(ctx context.Context, folder, keyText string, clock func() time.Time) (*DB, error) {
+	return (&DB{folder: folder, clock: clock, keySource: keySource{text: keyText}}).open(ctx)
+}
+
+func (db *DB) open(ctx context.Context) (_ *DB, err error) {
+	folder := db.folder
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return nil, fmt.Errorf("data folder: %w", err)
 	}
-	db := &DB{folder: folder, clock: clock}
 	if db.lock, err = lockFolder(folder); err != nil {
 		return nil, err
 	}
@@ -75,12 +93,11 @@ func Open(ctx context.Context, folder, keyFile string, clock func() time.Time) (
 	}()
 	path := databaseFile(folder)
 	_, statErr := os.Stat(path)
-	if keyFile == "" {
-		keyFile = filepath.Join(folder, "anteroom.key")
-	}
-	if db.keys, err = openKeyring(keyFile, errors.Is(statErr, fs.ErrNotExist)); err != nil {
+	keys, err := db.keySource.read(errors.Is(statErr, fs.ErrNotExist))
+	if err != nil {
 		return nil, err
 	}
+	db.keys.Store(keys)
 	if db.write, err = openWriter(path); err != nil {
 		return nil, err
 	}
@@ -95,10 +112,12 @@ func Open(ctx context.Context, folder, keyFile string, clock func() time.Time) (
 	if err := db.checkSettings(ctx); err != nil {
 		return nil, err
 	}
-	for _, check := range []func(*Tx) error{(*Tx).checkKey, (*Tx).checkOutbox} {
-		if err := db.Update(ctx, check); err != nil {
-			return nil, err
-		}
+	if err := db.Update(ctx, func(tx *Tx) (err error) { keys, err = tx.checkKeys(); return err }); err != nil {
+		return nil, err
+	}
+	db.keys.Store(keys)
+	if err := db.Update(ctx, (*Tx).checkOutbox); err != nil {
+		return nil, err
 	}
 	if db.read, err = sql.Open(driver, fileAddress(path)+"?mode=ro&_query_only=on&_busy_timeout=5000&_cache_size=-12288&_stmt_cache_size=64"); err != nil {
 		return nil, err
@@ -174,6 +193,7 @@ type Tx struct {
 	ctx    context.Context
 	db     *DB
 	now    time.Time
+	keys   *Keyring
 	writes bool
 	audit  *chained // the last audit entry, once this transaction added one
 }
@@ -193,13 +213,20 @@ func (db *DB) Update(ctx context.Context, fn func(*Tx) error) error {
 }
 
 func (db *DB) run(ctx context.Context, pool *sql.DB, writes bool, fn func(*Tx) error) error {
+	keys := db.keys.Load() // before what is read is settled: it opens all that may be in there
 	sqlTx, err := pool.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
 	defer sqlTx.Rollback()
 	// When ctx ends, the transaction does. To end its statements too, the driver would start a goroutine for each.
-	if err := fn(&Tx{Tx: sqlTx, ctx: context.WithoutCancel(ctx), db: db, writes: writes, now: db.clock().Truncate(time.Millisecond)}); err != nil {
+	tx := &Tx{Tx: sqlTx, ctx: context.WithoutCancel(ctx), db: db, keys: keys, writes: writes, now: db.clock().Truncate(time.Millisecond)}
+	if writes {
+		if tx.keys, err = tx.keysInUse(); err != nil {
+			return named(cmp.Or(ctx.Err(), err))
+		}
+	}
+	if err := fn(tx); err != nil {
 		return named(cmp.Or(ctx.Err(), err))
 	}
 	return named(sqlTx.Commit())

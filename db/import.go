@@ -24,12 +24,11 @@ func (tx *Tx) KeepImport(i *Import) error {
 		return err
 	}
 	i.PublicID, i.CreatedAt = uuid.NewString(), tx.now
-	keyID := tx.db.keys.current
 	compressed, err := compress(i.Data)
 	if err != nil {
 		return err
 	}
-	sealed := seal(newAEAD(tx.db.keys.keys[keyID].wrap), compressed, "imports", "sealed", i.PublicID, keyID)
+	sealed, keyID := importSeal.seal(tx, compressed, i.PublicID)
 	_, err = tx.exec("INSERT INTO imports (author_id, public_id, file_name, sealed, key_id, created_at) VALUES (?, ?, ?, ?, ?, ?)",
 		i.AuthorID, i.PublicID, i.FileName, sealed, keyID, ms(tx.now))
 	return err
@@ -44,11 +43,7 @@ func (tx *Tx) Import(authorID int64, publicID string) (i Import, err error) {
 	if err != nil {
 		return i, named(err)
 	}
-	master, ok := tx.db.keys.keys[keyID]
-	if !ok {
-		return i, ErrWrongKey
-	}
-	compressed, err := open(newAEAD(master.wrap), sealed, "imports", "sealed", i.PublicID, keyID)
+	compressed, err := importSeal.open(tx, sealed, keyID, i.PublicID)
 	if err != nil {
 		return i, err
 	}

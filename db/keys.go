@@ -10,68 +10,107 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"os"
+	"slices"
 	"strings"
 )
 
-// Keyring holds the keys that are kept outside the database. Each line of its file is an id and a key; the last line's
-// key is the one in use, the ones before it still open what they sealed.
+// Keyring holds the keys that are kept outside the database, in the order in which they came into use: each line of the key
+// file is an id and a key, or what is left of one that is retired. A keyring never changes; DB.keys is swapped for another.
 type Keyring struct {
-	current string
-	keys    map[string]masterKey
+	keys    []masterKey
+	first   int // of those, the first that this database was used under
+	current int // the one in use; one after it is in the key file, but this database has no proof of it yet
 }
 
-type masterKey struct{ wrap, link, audit, guess, relay []byte }
+// masterKey is the keys that are derived from one line. Of a retired one those are left that no sealed text opens with:
+// audit entries chained under it are still verified, letters' links still made, recovery codes still known.
+type masterKey struct {
+	id                         string
+	audit, link, codes         []byte
+	wrap, relay, factor, guess []byte // nil of a retired one
+}
 
-func openKeyring(file string, mayCreate bool) (*Keyring, error) {
-	text, err := os.ReadFile(file)
-	if errors.Is(err, os.ErrNotExist) && mayCreate {
-		if text, err = createKeyFile(file); err != nil {
+func (m masterKey) retired() bool { return m.wrap == nil }
+
+// proof is what the database keeps of a key, so that another of the same name is noticed.
+func (m masterKey) proof() []byte { return keyed(m.audit, []byte("proof")) }
+
+// parseKeyring reads the text of a key file. In the environment commas stand for its line ends.
+func parseKeyring(text string) (*Keyring, error) {
+	k := &Keyring{}
+	for _, line := range keyLines(text) {
+		key, err := parseKey(line)
+		if err != nil {
 			return nil, err
 		}
-	} else if err != nil {
-		return nil, fmt.Errorf("the key file is needed to open this database: %w", err)
-	}
-	return parseKeyring(string(text))
-}
-
-func createKeyFile(file string) ([]byte, error) {
-	secret := make([]byte, 32)
-	rand.Read(secret)
-	text := fmt.Appendf(nil, "%s %s\n", strings.ToLower(rand.Text()[:8]), base64.StdEncoding.EncodeToString(secret))
-	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	if _, err := f.Write(text); err != nil {
-		return nil, err
-	}
-	return text, f.Sync()
-}
-
-func parseKeyring(text string) (*Keyring, error) {
-	k := &Keyring{keys: map[string]masterKey{}}
-	for line := range strings.Lines(text) {
-		if strings.TrimSpace(line) == "" {
-			continue
+		if k.index(key.id) >= 0 {
+			return nil, fmt.Errorf("the key file is damaged: it has two keys %s", key.id)
 		}
-		id, encoded, _ := strings.Cut(strings.TrimSpace(line), " ")
-		secret, err := base64.StdEncoding.DecodeString(encoded)
-		if err != nil || len(secret) != 32 || id == "" {
-			return nil, errors.New("the key file is damaged: each line is an id and 32 bytes in base64")
-		}
-		k.keys[id] = masterKey{
-			wrap: subkey(secret, "wrap client keys"), link: subkey(secret, "link tokens"),
-			audit: subkey(secret, "audit chain"), guess: subkey(secret, "attempts"),
-			relay: subkey(secret, "relay secrets"),
-		}
-		k.current = id
+		k.keys = append(k.keys, key)
 	}
-	if k.current == "" {
+	if len(k.keys) == 0 {
 		return nil, errors.New("the key file is empty")
 	}
+	if k.current = len(k.keys) - 1; k.keys[k.current].retired() {
+		return nil, errors.New("the key file is damaged: its last key, which is the one in use, is retired")
+	}
 	return k, nil
+}
+
+func keyLines(text string) (lines []string) {
+	for line := range strings.FieldsFuncSeq(text, func(r rune) bool { return r == '\n' || r == '\r' || r == ',' }) {
+		if line = strings.TrimSpace(line); line != "" {
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}
+
+var errKeyLine = errors.New("the key file is damaged: each line is an id and 32 bytes in base64, or an id, the word retired and three times 32 bytes")
+
+func parseKey(line string) (masterKey, error) {
+	words := strings.Fields(line)
+	retired := len(words) == 5 && words[1] == "retired"
+	if len(words) != 2 && !retired {
+		return masterKey{}, errKeyLine
+	}
+	var secrets [][]byte
+	for _, word := range words[1:] {
+		if secret, err := base64.StdEncoding.DecodeString(word); err == nil && len(secret) == 32 {
+			secrets = append(secrets, secret)
+		} else if !retired || word != "retired" {
+			return masterKey{}, errKeyLine
+		}
+	}
+	if retired {
+		return masterKey{id: words[0], audit: secrets[0], link: secrets[1], codes: secrets[2]}, nil
+	}
+	secret := secrets[0]
+	return masterKey{
+		id: words[0], audit: subkey(secret, "audit chain"), link: subkey(secret, "link tokens"), codes: subkey(secret, "recovery codes"),
+		wrap: subkey(secret, "wrap client keys"), relay: subkey(secret, "relay secrets"), factor: subkey(secret, "second steps"),
+		guess: subkey(secret, "attempts"),
+	}, nil
+}
+
+// NewKey is the line of a new key.
+func NewKey() string {
+	secret := make([]byte, 32)
+	rand.Read(secret)
+	return strings.ToLower(rand.Text()[:8]) + " " + base64.StdEncoding.EncodeToString(secret)
+}
+
+// retiredLine is the line that takes the place of a retired key's.
+func (m masterKey) retiredLine() string {
+	line := m.id + " retired"
+	for _, key := range [][]byte{m.audit, m.link, m.codes} {
+		line += " " + base64.StdEncoding.EncodeToString(key)
+	}
+	return line
+}
+
+func (k *Keyring) index(id string) int {
+	return slices.IndexFunc(k.keys, func(m masterKey) bool { return m.id == id })
 }
 
 func subkey(secret []byte, purpose string) []byte {
@@ -91,38 +130,116 @@ func keyed(key []byte, parts ...[]byte) []byte {
 	return h.Sum(nil)
 }
 
-// checkKey refuses a database that was made under a key the keyring does not hold, and vouches for the current one.
-func (tx *Tx) checkKey() error {
-	type entry struct {
-		id    string
-		proof []byte
-	}
-	known, err := list(tx, func(s scanner) (e entry, err error) { err = s.Scan(&e.id, &e.proof); return }, "SELECT key_id, proof FROM keys")
-	if err != nil {
-		return err
-	}
-	current := false
-	for _, e := range known {
-		key, ok := tx.db.keys.keys[e.id]
-		if !ok || !hmac.Equal(e.proof, keyed(key.audit, []byte("proof"))) {
-			return ErrWrongKey
+// key is the key in use: what a transaction that writes seals, chains and derives anew, it does under this one.
+func (tx *Tx) key() masterKey { return tx.keys.keys[tx.keys.current] }
+
+// keyOf is the key of an id that stands beside what was made under it, retired or not. It returns ErrWrongKey when the
+// keyring has none.
+func (tx *Tx) keyOf(id string) (masterKey, error) {
+	// A transaction that reads may see what is older than the newest keyring, or newer than the one that it began with.
+	var found masterKey
+	for _, k := range []*Keyring{tx.keys, tx.db.keys.Load()} {
+		if at := k.index(id); at >= 0 && (found.id == "" || found.retired()) {
+			found = k.keys[at]
 		}
-		current = current || e.id == tx.db.keys.current
 	}
-	if current {
-		return nil
+	if found.id == "" {
+		return found, missingKey(id)
 	}
-	_, err = tx.exec("INSERT INTO keys (key_id, proof) VALUES (?, ?)", tx.db.keys.current, keyed(tx.db.keys.keys[tx.db.keys.current].audit, []byte("proof")))
-	return err
+	return found, nil
+}
+
+// sealingKey is keyOf for what is sealed: a retired key opens nothing.
+func (tx *Tx) sealingKey(id string) (masterKey, error) {
+	key, err := tx.keyOf(id)
+	if err == nil && key.retired() {
+		return key, retiredKey(id)
+	}
+	return key, err
+}
+
+func missingKey(id string) error {
+	return fmt.Errorf("%w (key %s isn't in it: what is needed is the one that was kept with this database, or with the backup that it was restored from)", ErrWrongKey, id)
+}
+
+func retiredKey(id string) error {
+	return fmt.Errorf("%w (key %s was retired after this copy of the database was made: what is needed is the key file that was kept with the copy)", ErrWrongKey, id)
+}
+
+// auditKey is the key under which those audit entries are chained that name it by id; the empty id, of entries made before
+// there could be a second key, is the first one's. place counts the keys before it. A chain is sound only if place never
+// falls along it and its last entry is under the key in use, which is keyInUse: otherwise whoever got hold of an old key could
+// add entries, or replace the last ones.
+func (tx *Tx) auditKey(id string) (key []byte, place int, err error) {
+	if id == "" {
+		id = tx.keys.keys[tx.keys.first].id
+	}
+	m, err := tx.keyOf(id)
+	return m.audit, tx.keyPlace(id), err
+}
+
+// keyPlace counts the keys before the one of an id, in the newest keyring: places never change.
+func (tx *Tx) keyPlace(id string) int { return tx.db.keys.Load().index(id) }
+
+// keyInUse is the id of the key in use as this transaction sees the database, which may be some moments old. It returns
+// ErrWrongKey when the database has lost the proof of the key that this program uses.
+func (tx *Tx) keyInUse() (id string, err error) {
+	known, err := column[string](tx, "SELECT key_id FROM keys")
+	for _, each := range known {
+		if id == "" || tx.keyPlace(each) > tx.keyPlace(id) {
+			id = each
+		}
+	}
+	if err == nil && tx.keyPlace(id) < tx.keys.current {
+		err = fmt.Errorf("%w (the database has no record of key %s, which is in use)", ErrWrongKey, tx.key().id)
+	}
+	return id, err
 }
 
 // token derives a link's secret: 256 bits that the database alone cannot repeat.
-func (k *Keyring) token(keyID, purpose string, nonce []byte) (string, error) {
-	key, ok := k.keys[keyID]
-	if !ok {
-		return "", ErrWrongKey
+func (tx *Tx) token(keyID, purpose string, nonce []byte) (string, error) {
+	key, err := tx.keyOf(keyID)
+	if err != nil {
+		return "", err
 	}
 	return base64.RawURLEncoding.EncodeToString(keyed(key.link, []byte(purpose), nonce)), nil
+}
+
+// sealedColumn is a column of texts that are sealed under a key of the keyring itself; column key_id beside it names which.
+// Each is bound to its table, its column, its key and what the row holds in bound, so that it opens nowhere else. All of
+// them are in sealedColumns: that is what is sealed anew when another key comes into use.
+type sealedColumn struct {
+	table, column string
+	bound         []string // as texts; NULL is an empty one
+	key           func(masterKey) []byte
+	atOnce        int // how many are sealed anew in one transaction
+}
+
+var (
+	clientKeySeal = sealedColumn{"client_keys", "wrapped", []string{"client_id"}, func(m masterKey) []byte { return m.wrap }, 200}
+	importSeal    = sealedColumn{"imports", "sealed", []string{"public_id"}, func(m masterKey) []byte { return m.wrap }, 1}
+	relaySeal     = sealedColumn{"relay_settings", "sealed", []string{"id", "host", "port", "security", "username", "token_url", "client_id"}, func(m masterKey) []byte { return m.relay }, 1}
+
+	sealedColumns = []sealedColumn{clientKeySeal, importSeal, relaySeal}
+)
+
+// seal seals a text under the key in use. bound are the row's values.
+func (s sealedColumn) seal(tx *Tx, plain []byte, bound ...string) (sealed []byte, keyID string) {
+	key := tx.key()
+	return seal(newAEAD(s.key(key)), plain, s.place(key.id, bound)...), key.id
+}
+
+// open opens what was sealed in its place under the key that keyID names; ErrWrongKey when the keyring can't.
+func (s sealedColumn) open(tx *Tx, sealed []byte, keyID string, bound ...string) ([]byte, error) {
+	key, err := tx.sealingKey(keyID)
+	if err != nil {
+		return nil, err
+	}
+	return open(newAEAD(s.key(key)), sealed, s.place(keyID, bound)...)
+}
+
+func (s sealedColumn) place(keyID string, bound []string) []string {
+	return append([]string{s.table, s.column, bound[0], keyID}, bound[1:]...)
 }
 
 // clientKey returns the key under which a client's answers are sealed, and makes it the first time.
@@ -136,11 +253,7 @@ func (tx *Tx) clientKey(clientID int64) (cipher.AEAD, error) {
 	if err != nil {
 		return nil, err
 	}
-	master, ok := tx.db.keys.keys[keyID]
-	if !ok {
-		return nil, ErrWrongKey
-	}
-	key, err := open(newAEAD(master.wrap), wrapped, "client_keys", "wrapped", fmt.Sprint(clientID), keyID)
+	key, err := clientKeySeal.open(tx, wrapped, keyID, fmt.Sprint(clientID))
 	if err != nil {
 		return nil, err
 	}
@@ -150,8 +263,7 @@ func (tx *Tx) clientKey(clientID int64) (cipher.AEAD, error) {
 func (tx *Tx) createClientKey(clientID int64) (cipher.AEAD, error) {
 	key := make([]byte, 32)
 	rand.Read(key)
-	keyID := tx.db.keys.current
-	wrapped := seal(newAEAD(tx.db.keys.keys[keyID].wrap), key, "client_keys", "wrapped", fmt.Sprint(clientID), keyID)
+	wrapped, keyID := clientKeySeal.seal(tx, key, fmt.Sprint(clientID))
 	_, err := tx.exec("INSERT INTO client_keys (client_id, wrapped, key_id) VALUES (?, ?, ?)", clientID, wrapped, keyID)
 	return newAEAD(key), err
 }

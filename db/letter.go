@@ -85,7 +85,7 @@ func (tx *Tx) AddLetter(l *Letter) (err error) {
 	l.PublicID, l.State, l.CreatedAt, l.Due = uuid.NewString(), LetterQueued, tx.now, tx.now
 	var hash, keyID any
 	if l.OwnLink {
-		l.keyID = tx.db.keys.current
+		l.keyID = tx.key().id
 		token, err := tx.LetterToken(*l)
 		if err != nil {
 			return err
@@ -122,7 +122,7 @@ func (tx *Tx) LetterToken(l Letter) (string, error) {
 	if l.keyID == "" {
 		return "", nil
 	}
-	return tx.db.keys.token(l.keyID, "not meant", []byte(l.MessageID))
+	return tx.token(l.keyID, "not meant", []byte(l.MessageID))
 }
 
 // LetterByToken finds the letter whose own link somebody brought.

@@ -46,8 +46,8 @@ func (tx *Tx) AddLink(l *Link) (err error) {
 func (tx *Tx) AddFirstLink(l *Link) error {
 	nonce := make([]byte, 16)
 	rand.Read(nonce)
-	keyID := tx.db.keys.current
-	token, err := tx.db.keys.token(keyID, string(l.Purpose), nonce)
+	keyID := tx.key().id
+	token, err := tx.token(keyID, string(l.Purpose), nonce)
 	if err != nil {
 		return err
 	}
@@ -103,7 +103,7 @@ func (tx *Tx) LinkToken(linkID int64) (l Link, token string, err error) {
 	if l, err = readLink(also{tx.row("SELECT "+linkColumns+", key_id, nonce FROM links WHERE id = ?", linkID), []any{&keyID, &nonce}}); err != nil {
 		return l, "", err
 	}
-	token, err = tx.db.keys.token(keyID, string(l.Purpose), nonce)
+	token, err = tx.token(keyID, string(l.Purpose), nonce)
 	return l, token, err
 }
 

@@ -44,11 +44,7 @@ func (tx *Tx) RelaySettings() (s RelaySettings, err error) {
 	if s.From, err = ParseEmail(from); err != nil {
 		return s, err
 	}
-	master, ok := tx.db.keys.keys[keyID]
-	if !ok {
-		return s, ErrWrongKey
-	}
-	plain, err := open(newAEAD(master.relay), sealed, s.place(keyID)...)
+	plain, err := relaySeal.open(tx, sealed, keyID, s.bound()...)
 	if err != nil {
 		return s, err
 	}
@@ -61,8 +57,7 @@ func (tx *Tx) SaveRelaySettings(s RelaySettings) error {
 	if err != nil {
 		return err
 	}
-	keyID := tx.db.keys.current
-	sealed := seal(newAEAD(tx.db.keys.keys[keyID].relay), plain, s.place(keyID)...)
+	sealed, keyID := relaySeal.seal(tx, plain, s.bound()...)
 	_, err = tx.exec(`INSERT OR REPLACE INTO relay_settings (id, provider, host, port, security, from_address, username, token_url, client_id, scope,
 			per_minute, per_day, sealed, key_id, changed_by, changed_at) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		s.Provider, s.Host, s.Port, s.Security, s.From.String(), s.Username, s.TokenURL, s.ClientID, s.Scope,
@@ -70,9 +65,10 @@ func (tx *Tx) SaveRelaySettings(s RelaySettings) error {
 	return err
 }
 
-// place binds the secrets to where they are sent: whoever writes to the database without the key can't have them sent elsewhere.
-func (s RelaySettings) place(keyID string) []string {
-	return []string{"relay_settings", "sealed", "1", keyID, s.Host, strconv.Itoa(s.Port), s.Security, s.Username, s.TokenURL, s.ClientID}
+// bound are the values to which the secrets are bound, where they are sent: whoever writes to the database without the key
+// can't have them sent elsewhere.
+func (s RelaySettings) bound() []string {
+	return []string{"1", s.Host, strconv.Itoa(s.Port), s.Security, s.Username, s.TokenURL, s.ClientID}
 }
 
 // DropRelaySettings forgets the relay, secrets and all.

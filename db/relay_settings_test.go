@@ -52,7 +52,7 @@ func TestRelaySettingsAreSealed(t *testing.T) {
 	}
 	// What is sealed as another row, or was changed, doesn't open.
 	if err := update(func(tx *Tx) error {
-		_, err := tx.exec("UPDATE relay_settings SET sealed = ?", seal(newAEAD(tx.db.keys.keys[tx.db.keys.current].relay), []byte("{}"), "relay_settings", "sealed", "2", tx.db.keys.current))
+		_, err := tx.exec("UPDATE relay_settings SET sealed = ?", seal(newAEAD(tx.key().relay), []byte("{}"), "relay_settings", "sealed", "2", tx.key().id))
 		if err != nil {
 			return err
 		}

@@ -90,5 +90,5 @@ func (tx *Tx) SweepAttempts(before time.Time) error {
 
 // attemptKey hides what was guessed at: somebody may have typed a password where an address belongs.
 func (tx *Tx) attemptKey(key string) []byte {
-	return keyed(tx.db.keys.keys[tx.db.keys.current].guess, []byte(key))[:16]
+	return keyed(tx.key().guess, []byte(key))[:16]
 }
