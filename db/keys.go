@@ -217,13 +217,13 @@ type sealedColumn struct {
 
 var (
 	clientKeySeal = sealedColumn{"client_keys", "wrapped", []string{"client_id"}, func(m masterKey) []byte { return m.wrap }, 200}
-	importSeal    = sealedColumn{"imports", "sealed", []string{"public_id"}, func(m masterKey) []byte { return m.wrap }, 1}
 	relaySeal     = sealedColumn{"relay_settings", "sealed", []string{"id", "host", "port", "security", "username", "token_url", "client_id"}, func(m masterKey) []byte { return m.relay }, 1}
+	importSeal    = sealedColumn{"imports", "sealed", []string{"public_id"}, func(m masterKey) []byte { return m.wrap }, 1}
 
-	sealedColumns = []sealedColumn{clientKeySeal, importSeal, relaySeal}
+	sealedColumns = []sealedColumn{clientKeySeal, relaySeal, importSeal}
 )
 
-// seal seals a text under the key in use. bound are the row's values.
+// seal seals a text under the key in use. bound are the row's values, in the order of the column's.
 func (s sealedColumn) seal(tx *Tx, plain []byte, bound ...string) (sealed []byte, keyID string) {
 	key := tx.key()
 	return seal(newAEAD(s.key(key)), plain, s.place(key.id, bound)...), key.id

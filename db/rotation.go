@@ -61,14 +61,8 @@ func (tx *Tx) checkKeys() (*Keyring, error) {
 	if err := tx.useLastKey(); err != nil {
 		return nil, err
 	}
-	return tx.keys, tx.Audit(AuditEntry{Act: actRotated, Detail: "to key " + tx.key().id + ", as the program started"})
+	return tx.keys, tx.Audit(AuditEntry{Act: "rotated the key", Detail: "to key " + tx.key().id + ", as the program started"})
 }
-
-// What the audit log says of keys.
-const (
-	actRotated = "rotated the key"
-	actRetired = "retired a key"
-)
 
 // checkSealed refuses what is sealed under a key that the keyring can't open it with.
 func (tx *Tx) checkSealed() error {
@@ -259,7 +253,7 @@ func (db *DB) RetireKeys(ctx context.Context) error {
 			if _, err := tx.exec("UPDATE keys SET used_until = ? WHERE key_id = ?", ms(tx.now), e.id); err != nil {
 				return err
 			}
-			if err := tx.Audit(AuditEntry{Act: actRetired, Detail: "key " + e.id}); err != nil {
+			if err := tx.Audit(AuditEntry{Act: "retired a key", Detail: "key " + e.id}); err != nil {
 				return err
 			}
 		}
