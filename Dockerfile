@@ -1,4 +1,5 @@
-FROM golang:1.26-bookworm AS build
+# The release is the same to the byte wherever it is built with this Go, this compiler and this C library: make reproduce.
+FROM golang:1.26.8-bookworm AS build
 WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download

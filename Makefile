@@ -8,14 +8,16 @@ export BROWSER ?= /usr/bin/chromium
 export GOFLAGS := $(GOFLAGS) -trimpath
 # Counted, not timed: when its time is up, go test may call a run in progress a failure.
 FUZZ ?= 3000x
-STATIC = -tags sqlite_omit_load_extension,netgo,osusergo \
+# Without the checkout's own stamp: the same files make the same bytes, with .git beside them or not.
+STATIC = -buildvcs=false -tags sqlite_omit_load_extension,netgo,osusergo \
 	-ldflags '-s -w -X main.release=$(RELEASE) -linkmode external -extldflags "-static"'
 RELEASE ?= $(or $(shell git describe --tags --always --dirty 2>/dev/null),development)
 staticcheck = go tool -modfile=tools/go.mod staticcheck
+govulncheck = go tool -modfile=tools/go.mod govulncheck
 step = @printf '\n== %s\n' '$@: $(1)'
 
-.PHONY: help build demo check bench prove screenshots fmt clean static
-.PHONY: setup format vet lint modules test fuzz spam story
+.PHONY: help build demo check bench prove screenshots fmt clean static licenses vulncheck
+.PHONY: setup format vet lint modules test fuzz spam story reproduce
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -27,7 +29,7 @@ build: ## build ./anteroom
 demo: build ## build, and serve an invented practice on http://localhost:8080
 	./anteroom demo
 
-check: setup format vet lint modules build test fuzz spam story ## everything that CI runs, and the set-up it needs
+check: setup format vet lint modules build test fuzz spam story reproduce ## everything that CI runs, and the set-up it needs
 	@printf '\n== check: all of it passed\n'
 
 bench: static ## measure: search over 100,000 clients, invitations, cold start, memory
@@ -50,6 +52,17 @@ static: ## build ./anteroom for release: one static file
 	CGO_ENABLED=1 go build $(STATIC) -o anteroom .
 	@ls -l anteroom
 	@test "$$(stat -c %s anteroom)" -le 26214400 || { echo 'the binary is larger than 25 MB'; exit 1; }
+
+licenses: ## write licenses.txt anew: whose work is in the program, and under which licence
+	$(call step,licenses.txt)
+	@mkdir -p .cache
+	@go -C tools build -o ../.cache/licenses ./licenses
+	@.cache/licenses >.cache/licenses.txt
+	@mv .cache/licenses.txt licenses.txt
+
+vulncheck: ## ask the Go vulnerability database about every module and the toolchain; needs the internet
+	$(call step,govulncheck)
+	$(govulncheck) ./...
 
 fmt: ## format the code
 	gofmt -w $$(git ls-files '*.go')
@@ -75,6 +88,7 @@ format:
 vet:
 	$(call step,go vet)
 	go vet ./...
+	go -C tools vet ./licenses
 
 lint:
 	$(call step,staticcheck)
@@ -88,6 +102,7 @@ modules:
 test:
 	$(call step,every test but the browser story, with the race detector)
 	go test -race -timeout 12m ./...
+	go -C tools test ./licenses
 
 fuzz:
 	$(call step,each fuzz target $(FUZZ))
@@ -108,3 +123,15 @@ story:
 	@mkdir -p .cache
 	@ANTEROOM_BROWSER=$(BROWSER) go test -count=1 -v -timeout 12m -run '^TestStory' . 2>&1 | tee .cache/story.log; \
 		! grep -qE '^(FAIL|--- FAIL|\s*--- SKIP|panic:)' .cache/story.log && grep -q '^--- PASS: TestStory' .cache/story.log
+
+# Here with what was compiled before, and from a copy in another folder with nothing: neither a cache nor an unpacked module.
+reproduce:
+	$(call step,the release built here and in another folder is the same to the byte)
+	@mkdir -p .cache
+	@set -e; other=$$(mktemp -d); trap 'rm -rf "$$other"' EXIT; \
+		git ls-files -z --cached --others --exclude-standard | tar -c --null --ignore-failed-read --files-from=- | tar -x -C "$$other"; \
+		CGO_ENABLED=1 go build $(STATIC) -o .cache/release .; \
+		modules=$$(go env GOMODCACHE)/cache/download; cd "$$other"; \
+		GOCACHE="$$other/.go/build" GOMODCACHE="$$other/.go/mod" GOPROXY="file://$$modules" GOFLAGS="$(GOFLAGS) -modcacherw" \
+			CGO_ENABLED=1 go build $(STATIC) -o release .; \
+		sha256sum $(CURDIR)/.cache/release release; cmp $(CURDIR)/.cache/release release

@@ -5,6 +5,7 @@ import (
 	"bufio"
 	"cmp"
 	"context"
+	_ "embed"
 	"errors"
 	"flag"
 	"fmt"
@@ -51,7 +52,7 @@ func commands() []command {
 		{"import", "import [options] FILE.csv", "Import a list of clients, while the server is stopped.", importFile},
 		{"client", "client delete [options]", "Delete an archived client's data for good, while the server is stopped.", clientCommand},
 		{"healthcheck", "healthcheck [options]", "End with 0 when the server that these options name can serve.", healthcheck},
-		{"version", "version", "Print the version.", printVersion},
+		{"version", "version [-licenses]", "Print the version, or whose work is in the program.", printVersion},
 	}
 }
 
@@ -741,7 +742,28 @@ func healthcheck(ctx context.Context, args []string) error {
 // release is set when a release is built.
 var release = "development"
 
-func printVersion(context.Context, []string) error {
-	_, err := fmt.Printf("anteroom %s %s %s/%s\n", release, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+// licenses tells whose work is in the program, and under which licence. make licenses writes it.
+//
+//go:embed licenses.txt
+var licenses string
+
+func printVersion(_ context.Context, args []string) error {
+	var all bool
+	var unused []string
+	for _, s := range settings {
+		unused = append(unused, s.flag)
+	}
+	_, rest, err := configure("version", "version [options]", "Print the version.", args, []option{
+		{"licenses", "print too whose work is in the program, and under which licence", &all},
+	}, unused...)
+	if err != nil {
+		return err
+	}
+	if len(rest) > 0 {
+		return fmt.Errorf("what is %q?", rest[0])
+	}
+	if _, err = fmt.Printf("anteroom %s %s %s/%s\n", release, runtime.Version(), runtime.GOOS, runtime.GOARCH); err == nil && all {
+		_, err = fmt.Printf("\n%s", licenses)
+	}
 	return err
 }
