@@ -61,10 +61,10 @@ func TestAdminCreate(t *testing.T) {
 	defer database.Close()
 	p := practice.New(database, practice.Config{})
 	for _, address := range []string{"olga@willow.example", "otto@willow.example"} {
-		if _, who, err := p.SignIn(t.Context(), address, password, "192.0.2.1"); err != nil {
+		if _, who, err := p.SignIn(t.Context(), address, password, practice.Browser{Network: "192.0.2.1"}); err != nil {
 			t.Error(address, err)
-		} else if _, ok := who.Administrator(); !ok {
-			t.Error(address, "is no administrator")
+		} else if _, ok := who.Halfway(); !ok {
+			t.Error(address, "is not halfway in")
 		}
 	}
 	if err := create(password, "-name", "Eve", "-email", "eve@willow.example"); !errors.Is(err, db.ErrLocked) {

@@ -3,35 +3,65 @@ package db
 import (
 	"crypto/rand"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // Session is somebody signed in at one browser. Only a hash of the cookie's value is kept.
 type Session struct {
-	ClientID  int64 // one of the two
-	StaffID   int64
-	CreatedAt time.Time
-	SeenAt    time.Time // the last request that a person made
+	PublicID    string // by which its owner ends it
+	ClientID    int64  // one of the two
+	StaffID     int64
+	Device      string // what the browser calls itself, in a few words
+	CreatedAt   time.Time
+	SeenAt      time.Time // the last request that a person made
+	SteppedAt   time.Time // the second step was taken; zero: not
+	ConfirmedAt time.Time // its owner last proved who they are
 }
 
-// AddSession signs a client or a staff member in and returns the cookie's value.
-func (tx *Tx) AddSession(clientID, staffID int64) (token string, err error) {
+// AddSession signs a client or a staff member in, as s says, and returns the cookie's value.
+func (tx *Tx) AddSession(s Session) (token string, err error) {
 	token = rand.Text() + rand.Text() // 256 bits
-	_, err = tx.exec("INSERT INTO sessions (id, client_id, staff_id, created_at, seen_at) VALUES (?, ?, ?, ?, ?)",
-		tokenHash(token), orNull(clientID), orNull(staffID), ms(tx.now), ms(tx.now))
+	_, err = tx.exec("INSERT INTO sessions (id, public_id, client_id, staff_id, device, created_at, seen_at, stepped_at, confirmed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		tokenHash(token), uuid.NewString(), orNull(s.ClientID), orNull(s.StaffID), s.Device, ms(tx.now), ms(tx.now), ms(s.SteppedAt), ms(tx.now))
 	return token, err
 }
 
+const sessionColumns = "public_id, client_id, staff_id, device, created_at, seen_at, stepped_at, confirmed_at FROM sessions"
+
+func readSession(s scanner) (one Session, err error) {
+	err = s.Scan(&one.PublicID, idScan{&one.ClientID}, idScan{&one.StaffID}, &one.Device, timeScan{&one.CreatedAt}, timeScan{&one.SeenAt},
+		timeScan{&one.SteppedAt}, timeScan{&one.ConfirmedAt})
+	return one, err
+}
+
 // Session finds a session by the cookie's value, however old it is.
-func (tx *Tx) Session(token string) (s Session, err error) {
-	err = tx.row("SELECT client_id, staff_id, created_at, seen_at FROM sessions WHERE id = ?", tokenHash(token)).
-		Scan(idScan{&s.ClientID}, idScan{&s.StaffID}, timeScan{&s.CreatedAt}, timeScan{&s.SeenAt})
+func (tx *Tx) Session(token string) (Session, error) {
+	s, err := readSession(tx.row("SELECT "+sessionColumns+" WHERE id = ?", tokenHash(token)))
 	return s, named(err)
+}
+
+// SessionsOf lists where a client or a staff member is signed in, however long ago, the newest first.
+func (tx *Tx) SessionsOf(clientID, staffID int64) ([]Session, error) {
+	return list(tx, readSession, "SELECT "+sessionColumns+" WHERE client_id = ? OR staff_id = ? ORDER BY created_at DESC, public_id", orNull(clientID), orNull(staffID))
 }
 
 // TouchSession notes that a person used the session now.
 func (tx *Tx) TouchSession(token string) error {
 	_, err := tx.exec("UPDATE sessions SET seen_at = ? WHERE id = ?", ms(tx.now), tokenHash(token))
 	return err
+}
+
+// ConfirmSession notes that the session's owner proved now who they are, and by a second step if stepped, and gives it another
+// cookie's value, for somebody may have seen the one before. ErrNotFound when it ended meanwhile.
+func (tx *Tx) ConfirmSession(token string, stepped bool) (renewed string, err error) {
+	renewed = rand.Text() + rand.Text()
+	n, err := tx.exec("UPDATE sessions SET id = ?1, seen_at = ?2, confirmed_at = ?2, stepped_at = CASE WHEN ?3 THEN ?2 ELSE stepped_at END WHERE id = ?4",
+		tokenHash(renewed), ms(tx.now), stepped, tokenHash(token))
+	if err == nil && n == 0 {
+		err = ErrNotFound
+	}
+	return renewed, err
 }
 
 // EndSession signs one browser out.

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"crypto/rand"
 	"net/url"
 	"time"
 
@@ -58,10 +59,34 @@ func (s *Site) client(h func(*fiber.Ctx, practice.Client) error) audience {
 	}}
 }
 
-// refuse asks who is not signed in to do so; for somebody who is, the page is not there.
+// person: whoever is signed in may, staff member or client.
+func (s *Site) person(h func(*fiber.Ctx, practice.Person) error) audience {
+	return audience{"person", func(c *fiber.Ctx) error {
+		if by, ok := actor(c).Person(); ok {
+			return h(c, by)
+		}
+		return s.refuse(c)
+	}}
+}
+
+// halfway: whoever gave the right password and owes the second step.
+func (s *Site) halfway(h func(*fiber.Ctx, practice.Halfway) error) audience {
+	return audience{"halfway", func(c *fiber.Ctx) error {
+		if by, ok := actor(c).Halfway(); ok {
+			return h(c, by)
+		}
+		return s.refuse(c)
+	}}
+}
+
+// refuse asks who is not signed in to do so, and who is halfway for the second step; for somebody who is in, the page is not
+// there.
 func (s *Site) refuse(c *fiber.Ctx) error {
 	if !actor(c).Nobody() {
 		return practice.ErrNotFound
+	}
+	if _, ok := actor(c).Halfway(); ok {
+		return s.seeOther(c, secondStepOf(here(c)))
 	}
 	return s.seeOther(c, "/sign-in?next="+url.QueryEscape(here(c)))
 }
@@ -92,7 +117,23 @@ const (
 	noticeCookie   = "notice"
 	linkCookie     = "link"
 	notMeantCookie = "not-meant"
+	deviceCookie   = "device"
 )
+
+// deviceLife is how long a browser is known after somebody signed in at it.
+const deviceLife = 365 * 24 * time.Hour
+
+// browser is what a request tells of the browser that it comes from, which from then on has a cookie of its own.
+func (s *Site) browser(c *fiber.Ctx) practice.Browser {
+	device := s.cookie.get(c, deviceCookie)
+	if len(device) != len(newDevice()) {
+		device = newDevice()
+	}
+	s.cookie.set(c, deviceCookie, device, deviceLife)
+	return practice.Browser{Network: s.network(c), Device: device}
+}
+
+func newDevice() string { return rand.Text() + rand.Text() } // 256 bits
 
 // cookies sets and reads the site's cookies: locked to this host where the site is served over https.
 type cookies struct {

@@ -19,6 +19,9 @@ func (s *Site) homeOf(who practice.Actor) string {
 	if _, ok := who.Client(); ok {
 		return "/portal"
 	}
+	if _, ok := who.Halfway(); ok {
+		return secondStepPath
+	}
 	return "/sign-in"
 }
 

@@ -105,7 +105,7 @@ func (s *Site) choosePassword(c *fiber.Ctx) error {
 	if link.Purpose == db.LinkNewAddress {
 		notice = "address confirmed"
 	}
-	session, who, err := use(c.UserContext(), token, c.FormValue("password"), s.network(c))
+	session, who, err := use(c.UserContext(), token, c.FormValue("password"), s.browser(c))
 	var over practice.NotLive
 	if errors.As(err, &over) {
 		return s.showLink(c, over.Link, nil)

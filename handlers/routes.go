@@ -23,6 +23,7 @@ func (s *Site) routes() []route {
 		{"GET", "/sign-in", s.anyone(s.signInPage)},
 		{"POST", "/sign-in", s.anyone(s.signIn)},
 		{"POST", "/sign-out", s.anyone(s.signOut)},
+		{"POST", confirmPath, s.person(s.confirmed)},
 
 		// Links in mails, and forgotten passwords
 		{"GET", "/link/:token", s.anyone(s.openLink)},

@@ -132,7 +132,7 @@ func (s *testSite) signAllIn() {
 			if err != nil {
 				return err
 			}
-			if s.Sessions[who.name], err = tx.AddSession(0, m.ID); err != nil {
+			if s.Sessions[who.name], err = tx.AddSession(db.Session{StaffID: m.ID}); err != nil {
 				return err
 			}
 		}

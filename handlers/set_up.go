@@ -51,7 +51,7 @@ func (s *Site) setUp(c *fiber.Ctx) error {
 		Code:               c.FormValue("code"),
 		Zones:              timeZones,
 	}
-	session, err := s.Practice.SetUp(c.UserContext(), page.Code, s.network(c),
+	session, who, err := s.Practice.SetUp(c.UserContext(), page.Code, s.browser(c),
 		practice.SetUp{OrganizationFields: page.OrganizationFields, Administrator: page.Administrator})
 	if err != nil {
 		if page.Errors, err = invalid(err); err != nil {
@@ -63,5 +63,5 @@ func (s *Site) setUp(c *fiber.Ctx) error {
 	}
 	s.cookie.set(c, sessionCookie, session, 0)
 	s.notify(c, "set up")
-	return s.seeOther(c, "/clients")
+	return s.seeOther(c, s.homeOf(who))
 }

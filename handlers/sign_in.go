@@ -26,7 +26,7 @@ func (s *Site) signInPage(c *fiber.Ctx) error {
 
 func (s *Site) signIn(c *fiber.Ctx) error {
 	page := signInPage{Email: c.FormValue("email"), Next: c.FormValue("next")}
-	token, who, err := s.Practice.SignIn(c.UserContext(), page.Email, c.FormValue("password"), s.network(c))
+	token, who, err := s.Practice.SignIn(c.UserContext(), page.Email, c.FormValue("password"), s.browser(c))
 	if errors.Is(err, practice.ErrPortalOff) {
 		return s.closed(c)
 	}
@@ -43,6 +43,9 @@ func (s *Site) signIn(c *fiber.Ctx) error {
 		}
 	}
 	s.cookie.set(c, sessionCookie, token, 0)
+	if _, ok := who.Halfway(); ok {
+		return s.seeOther(c, secondStepOf(page.Next))
+	}
 	if local(page.Next) {
 		return s.seeOther(c, page.Next)
 	}

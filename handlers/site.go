@@ -103,7 +103,7 @@ func New(config Config) (*Site, error) {
 		s.harden(&c.Response.Header)
 		handle(c)
 	}
-	s.app.Use(s.observe, refuseCompression, s.refuseForeignWrites, s.recognise, s.awaitSetUp)
+	s.app.Use(s.observe, refuseCompression, s.refuseForeignWrites, s.recognise, s.awaitSetUp, s.takeProof)
 	for _, r := range s.routes() {
 		if r.audience.handler == nil {
 			return nil, fmt.Errorf("route %s %s has no audience", r.method, r.path)
@@ -275,6 +275,11 @@ type problemPage struct {
 // problem turns an error into its status and one calm sentence.
 func (s *Site) problem(c *fiber.Ctx, err error) error {
 	s.harden(&c.Response().Header) // an answer that was begun, or never came to a handler, may lack them
+	if errors.Is(err, practice.ErrConfirm) {
+		if err = s.askConfirm(c, nil); err == nil {
+			return nil
+		}
+	}
 	reference, seen := c.Locals(referenceKey).(string)
 	page := problemPage{Status: fiber.StatusInternalServerError, Heading: "Something went wrong",
 		Sentence: "Nothing was changed. Try again; if it happens again, tell whoever looks after this server.", Reference: reference}

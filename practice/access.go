@@ -9,12 +9,17 @@ import (
 
 // Actor is who makes a request: a staff member, a client, or (the zero value) nobody.
 type Actor struct {
-	staff  Staff
-	client Client
+	staff   Staff
+	client  Client
+	session db.Session
+	halfway bool // the password was right, the second step is owed
 }
 
 // Staff is a staff member who is signed in. Only this package makes one; the zero value may do nothing.
-type Staff struct{ member db.StaffMember }
+type Staff struct {
+	member      db.StaffMember
+	confirmedAt time.Time // they last proved who they are
+}
 
 // Administrator is a staff member who is signed in and has that role. Only this package makes one.
 type Administrator struct{ Staff }
@@ -22,23 +27,67 @@ type Administrator struct{ Staff }
 // Client is a client who is signed in to the portal. Only this package makes one.
 type Client struct{ record db.Client }
 
+// Person is whoever is signed in, staff member or client. Only this package makes one.
+type Person struct{ who Actor }
+
+// Halfway is whoever gave the right password and owes the second step: to all else they are nobody. Only this package makes one.
+type Halfway struct{ who Actor }
+
 // Staff returns the actor as a staff member.
-func (a Actor) Staff() (Staff, bool) { return a.staff, a.staff.member.ID != 0 }
+func (a Actor) Staff() (Staff, bool) {
+	if a.halfway || a.staff.member.ID == 0 {
+		return Staff{}, false
+	}
+	return a.staff, true
+}
 
 // Administrator returns the actor as an administrator.
 func (a Actor) Administrator() (Administrator, bool) {
-	return Administrator{a.staff}, a.staff.administers()
+	by, ok := a.Staff()
+	return Administrator{by}, ok && by.administers()
 }
 
 // Client returns the actor as a client.
-func (a Actor) Client() (Client, bool) { return a.client, a.client.record.ID != 0 }
+func (a Actor) Client() (Client, bool) {
+	if a.halfway || a.client.record.ID == 0 {
+		return Client{}, false
+	}
+	return a.client, true
+}
 
-// Nobody tells that nobody is signed in.
-func (a Actor) Nobody() bool { return a.staff.member.ID == 0 && a.client.record.ID == 0 }
+// Person returns the actor as whoever is signed in.
+func (a Actor) Person() (Person, bool) {
+	if a.Nobody() {
+		return Person{}, false
+	}
+	return Person{a}, true
+}
+
+// Halfway returns the actor as somebody who owes the second step.
+func (a Actor) Halfway() (Halfway, bool) {
+	if !a.halfway {
+		return Halfway{}, false
+	}
+	return Halfway{a}, true
+}
+
+// Nobody tells that nobody is signed in wholly.
+func (a Actor) Nobody() bool { return a.halfway || a.staff.member.ID == 0 && a.client.record.ID == 0 }
+
+// ids are the actor's ids as a client or as a staff member, whichever they are.
+func (a Actor) ids() (clientID, staffID int64) { return a.client.record.ID, a.staff.member.ID }
+
+// entry is an audit entry of what the actor did about their own way in.
+func (a Actor) entry(act string) db.AuditEntry {
+	return db.AuditEntry{StaffID: a.staff.member.ID, ByClient: a.client.record.ID, Act: act}
+}
 
 // ID tells actors apart in logs: kind and public id, nothing that names a person.
 func (a Actor) ID() string {
 	switch {
+	case a.halfway:
+		a.halfway = false
+		return "halfway " + a.ID()
 	case a.staff.member.ID != 0:
 		return "staff " + a.staff.member.PublicID
 	case a.client.record.ID != 0:
@@ -120,9 +169,26 @@ func (s Staff) AddsClients() bool { return s.edits() != db.Reach{} }
 // reach of a client is their own record.
 func (c Client) reach() db.Reach { return db.Oneself(c.record.ID) }
 
+// confirmed returns ErrConfirm unless the staff member proved lately who they are.
+func (s Staff) confirmed(now time.Time) error { return confirmedLately(s.confirmedAt, now) }
+
+// confirmed returns ErrConfirm unless the person proved lately who they are.
+func (p Person) confirmed(now time.Time) error {
+	return confirmedLately(p.who.session.ConfirmedAt, now)
+}
+
+func confirmedLately(at, now time.Time) error {
+	if now.Sub(at) > confirmLimit {
+		return ErrConfirm
+	}
+	return nil
+}
+
 // Limits of a session. Sources: the practice's automatic logoff (45 CFR 164.312(a)(2)(iii)).
 const (
 	idleLimit     = 15 * time.Minute
 	absoluteLimit = 12 * time.Hour
+	halfwayLimit  = 15 * time.Minute // for the second step, or setting one up
+	confirmLimit  = 10 * time.Minute // for which a proof of who one is counts as fresh
 	touchEvery    = 30 * time.Second // how exact "last seen" is kept
 )

@@ -62,7 +62,7 @@ func (p *Practice) AskForAddress(ctx context.Context, by Client, address, passwo
 	case email.Canonical() == by.record.Email.Canonical():
 		return Invalid{"email": "You sign in with this address already."}
 	}
-	if err := p.provePassword(ctx, by, password, network); err != nil {
+	if err := p.provePassword(ctx, Actor{client: by}, password, network); err != nil {
 		return err
 	}
 	sent := false
@@ -112,55 +112,25 @@ func asksOwnPassword(tx *db.Tx, clientID int64) (bool, error) {
 	if err != nil || !asker.DisabledAt.IsZero() {
 		return true, err
 	}
-	_, err = tx.ClientByID(Staff{asker}.reads(), clientID)
+	_, err = tx.ClientByID(Staff{member: asker}.reads(), clientID)
 	if errors.Is(err, ErrNotFound) {
 		return true, nil
 	}
 	return false, err
 }
 
-// provePassword has a client give their own password; Invalid when it isn't, and after too many wrong ones.
-func (p *Practice) provePassword(ctx context.Context, by Client, password, network string) error {
-	account, place := "account "+by.record.Email.Canonical(), "network "+network
-	var hash string
-	err := p.db.Update(ctx, func(tx *db.Tx) (err error) {
-		if err := guessesLeft(tx, account, place); err != nil {
-			return err
-		}
-		if err := errors.Join(tx.AddAttempt(account), tx.AddAttempt(place)); err != nil {
-			return err
-		}
-		hash, err = tx.PortalPassword(by.record.ID)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	ok := p.matches(hash, password)
-	err = p.db.Update(ctx, func(tx *db.Tx) error {
-		if !ok {
-			return tx.Audit(db.AuditEntry{ByClient: by.record.ID, Act: "gave a wrong password"})
-		}
-		return errors.Join(tx.ClearAttempts(account), tx.TakeBackAttempt(place))
-	})
-	if err == nil && !ok {
-		return Invalid{"password": "That isn't your password."}
-	}
-	return err
-}
-
 // ConfirmAddress spends the link to an address that a client asked for, with their password: from then on they sign in with
 // it. Other sessions end, and one is opened here; it returns the session cookie's value. Whoever holds the token may. It
 // returns Invalid for "password", and NotLive when the link can't be used.
-func (p *Practice) ConfirmAddress(ctx context.Context, token, password, network string) (session string, who Actor, err error) {
-	h, err := p.heldLink(ctx, token, network)
+func (p *Practice) ConfirmAddress(ctx context.Context, token, password string, at Browser) (session string, who Actor, err error) {
+	h, err := p.heldLink(ctx, token, at.Network)
 	if err != nil {
 		return "", Actor{}, err
 	}
 	if h.Purpose != db.LinkNewAddress || !h.OwnPassword {
 		return "", Actor{}, NotLive{h.Link}
 	}
-	if err := p.provePassword(ctx, h.owner.client, password, network); err != nil {
+	if err := p.provePassword(ctx, h.owner, password, at.Network); err != nil {
 		return "", Actor{}, err
 	}
 	err = p.db.Update(ctx, func(tx *db.Tx) error {
@@ -177,10 +147,11 @@ func (p *Practice) ConfirmAddress(ctx context.Context, token, password, network 
 		if err := tx.EndSessions(id, 0); err != nil {
 			return err
 		}
-		if session, err = tx.AddSession(id, 0); err != nil {
+		if err := tx.Audit(db.AuditEntry{ByClient: id, ClientID: id, Act: passwordActs[db.LinkNewAddress]}); err != nil {
 			return err
 		}
-		return tx.Audit(db.AuditEntry{ByClient: id, ClientID: id, Act: passwordActs[db.LinkNewAddress]})
+		session, err = p.enter(tx, &h.owner, at)
+		return err
 	})
 	return session, h.owner, err
 }

@@ -91,12 +91,12 @@ func TestStaffChangeTheAddressOfAnAccount(t *testing.T) {
 	// Looking spends nothing, and neither does a password that can't be; a good one confirms.
 	token := addressToken(t, c, c.Mia)
 	wantState(t, c, token, practice.LinkLive)
-	if _, _, err := c.Practice.ConfirmAddress(t.Context(), token, cast.Password, network); err == nil {
+	if _, _, err := c.Practice.ConfirmAddress(t.Context(), token, cast.Password, practice.Browser{Network: network}); err == nil {
 		t.Error("confirmed like an address that the client asked for")
 	}
-	_, _, err := c.Practice.ChoosePassword(t.Context(), token, "", network)
+	_, _, err := c.Practice.ChoosePassword(t.Context(), token, "", practice.Browser{Network: network})
 	wantInvalid(t, err, "password")
-	session, _, err := c.Practice.ChoosePassword(t.Context(), token, newPassword, network)
+	session, _, err := c.Practice.ChoosePassword(t.Context(), token, newPassword, practice.Browser{Network: network})
 	if err != nil || !signedIn(t, c, session) {
 		t.Fatalf("not signed in: %v", err)
 	}
@@ -107,7 +107,7 @@ func TestStaffChangeTheAddressOfAnAccount(t *testing.T) {
 	if d.Email.String() != "mia@oak.example" || d.NewAddress.ClientID != 0 || d.History[0].Act != "confirmed the new email address" || d.History[1].Act != "gave the client another email address, to be confirmed" {
 		t.Errorf("on file %s, history %+v", d.Email, d.History)
 	}
-	_, _, err = c.Practice.ChoosePassword(t.Context(), token, newPassword, network)
+	_, _, err = c.Practice.ChoosePassword(t.Context(), token, newPassword, practice.Browser{Network: network})
 	var over practice.NotLive
 	if !errors.As(err, &over) || over.State != practice.LinkUsed {
 		t.Errorf("the link works twice: %v", err)
@@ -130,15 +130,15 @@ func TestClientsChangeTheirAddress(t *testing.T) {
 		t.Error("asking signed Mia out")
 	}
 	token := addressToken(t, c, c.Mia)
-	_, _, err := c.Practice.ChoosePassword(t.Context(), token, newPassword, network)
+	_, _, err := c.Practice.ChoosePassword(t.Context(), token, newPassword, practice.Browser{Network: network})
 	var over practice.NotLive
 	if !errors.As(err, &over) {
 		t.Errorf("whoever holds the link can choose a password: %v", err)
 	}
-	_, _, err = c.Practice.ConfirmAddress(t.Context(), token, newPassword, network)
+	_, _, err = c.Practice.ConfirmAddress(t.Context(), token, newPassword, practice.Browser{Network: network})
 	wantInvalid(t, err, "password")
 	wantState(t, c, token, practice.LinkLive)
-	session, _, err := c.Practice.ConfirmAddress(t.Context(), token, cast.Password, network)
+	session, _, err := c.Practice.ConfirmAddress(t.Context(), token, cast.Password, practice.Browser{Network: network})
 	if err != nil || !signedIn(t, c, session) || signedIn(t, c, c.Sessions["Mia"]) {
 		t.Fatalf("signed in here %v, elsewhere too: %v", signedIn(t, c, session), err)
 	}
@@ -278,7 +278,7 @@ func TestEditingDoesNotOpenAnAccount(t *testing.T) {
 	}
 	token := addressToken(t, c, c.Leo)
 	var over practice.NotLive
-	if _, _, err := c.Practice.ChoosePassword(t.Context(), token, newPassword, network); !errors.As(err, &over) {
+	if _, _, err := c.Practice.ChoosePassword(t.Context(), token, newPassword, practice.Browser{Network: network}); !errors.As(err, &over) {
 		t.Fatalf("Finn chooses a password for Leo: %v", err)
 	}
 	if l, err := c.Practice.OpenLink(t.Context(), token); err != nil || !l.OwnPassword {
@@ -294,7 +294,7 @@ func TestEditingDoesNotOpenAnAccount(t *testing.T) {
 	if l, err := c.Practice.OpenLink(t.Context(), token); err != nil || !l.OwnPassword {
 		t.Errorf("somebody who has left vouches: %+v %v", l, err)
 	}
-	if _, _, err := c.Practice.ConfirmAddress(t.Context(), token, cast.Password, network); err != nil {
+	if _, _, err := c.Practice.ConfirmAddress(t.Context(), token, cast.Password, practice.Browser{Network: network}); err != nil {
 		t.Errorf("Leo can't confirm: %v", err)
 	}
 }

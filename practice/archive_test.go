@@ -228,7 +228,7 @@ func TestReleaseEndsAnAddressChange(t *testing.T) {
 
 	// Word to an old address doesn't reach whoever has it by then.
 	must(newEmail(t, c, c.Olga.Staff, c.Leo, "leo@oak.example"))
-	if _, _, err := c.Practice.ChoosePassword(t.Context(), addressToken(t, c, c.Leo), newPassword, network); err != nil {
+	if _, _, err := c.Practice.ChoosePassword(t.Context(), addressToken(t, c, c.Leo), newPassword, practice.Browser{Network: network}); err != nil {
 		t.Fatal(err)
 	}
 	add(t, c, c.Olga.Staff, practice.ClientFields{FirstName: "A", LastName: "Three", Email: "leo@mail.example"})

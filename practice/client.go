@@ -460,6 +460,11 @@ func (p *Practice) ChangeClient(ctx context.Context, by Staff, publicID string, 
 			return Invalid{"email": before.Name() + " signs in to the client portal with this address: put another one here, or leave it."}
 		}
 		moves := c.Email.Canonical() != before.Email.Canonical()
+		if moves && !before.Email.IsZero() {
+			if err := by.confirmed(tx.Now()); err != nil {
+				return err
+			}
+		}
 		asked := c.Email
 		if moves && c.Portal.HasAccount() {
 			c.Email = before.Email // until the new one is confirmed

@@ -19,10 +19,13 @@ func (p *Practice) DeletionOf(ctx context.Context, by Administrator, publicID st
 // DeleteClient deletes all that is on file about an archived client, for good: the key under which their answers are sealed,
 // answers, signatures, forms, letters, account and record. What stays is the audit log, which knows them by a number.
 // Administrators may. confirmed is the client's name as lists write it; Invalid for "name" when it is another, and for
-// "client" when the client isn't archived.
+// "client" when the client isn't archived; ErrConfirm.
 func (p *Practice) DeleteClient(ctx context.Context, by Administrator, publicID, confirmed string) error {
 	if !by.administers() {
 		return ErrNotAllowed
+	}
+	if err := by.confirmed(p.Now()); err != nil {
+		return err
 	}
 	return p.deleteClient(ctx, by.reach(), by.member.ID, publicID, confirmed)
 }

@@ -35,7 +35,7 @@ func TestDeleteClient(t *testing.T) {
 	must(c.Practice.SaveDraft(t.Context(), c.Olga.Staff, draft, practice.DraftChange{Forms: []string{"gad-7"}}))
 	must(c.Practice.Send(t.Context(), c.Olga.Staff, draft, ""))
 	must(newEmail(t, c, c.Olga.Staff, c.Mia, "qxaddress@mail.example"))
-	if _, _, err := c.Practice.ChoosePassword(t.Context(), addressToken(t, c, c.Mia), newPassword, network); err != nil {
+	if _, _, err := c.Practice.ChoosePassword(t.Context(), addressToken(t, c, c.Mia), newPassword, practice.Browser{Network: network}); err != nil {
 		t.Fatal(err)
 	}
 	must(newEmail(t, c, c.Olga.Staff, c.Mia, "qxother@mail.example"))

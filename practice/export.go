@@ -59,12 +59,15 @@ func (p *Practice) ExportCounts(ctx context.Context, by Administrator) (n Export
 	return n, err
 }
 
-// noteExport notes an export before a byte of it is written.
+// noteExport notes an export before a byte of it is written. ErrConfirm, unless the administrator proved lately who they are.
 func (p *Practice) noteExport(ctx context.Context, by Administrator, what string) error {
 	if !by.administers() {
 		return ErrNotAllowed
 	}
 	return p.db.Update(ctx, func(tx *db.Tx) error {
+		if err := by.confirmed(tx.Now()); err != nil {
+			return err
+		}
 		return tx.Audit(db.AuditEntry{StaffID: by.member.ID, Act: "exported " + what})
 	})
 }

@@ -57,9 +57,15 @@ func (j *ImportJob) Progress() (done, of int) {
 func (j *ImportJob) Result() (Import, error) { return j.result, j.err }
 
 // StartImport begins what ApplyImport does, and doesn't wait for it. One list at a time: ErrBusy while another is imported.
+// ErrConfirm, where it changes clients who are here.
 func (p *Practice) StartImport(ctx context.Context, by Administrator, id string, choices ImportChoices, goodOnly bool) (*ImportJob, error) {
 	if !by.administers() {
 		return nil, ErrNotAllowed
+	}
+	if choices.Update { // others' addresses too
+		if err := by.confirmed(p.Now()); err != nil {
+			return nil, err
+		}
 	}
 	job := &ImportJob{author: by.member.ID, id: id, done: make(chan struct{})}
 	if before := p.importJob.Load(); before != nil && !before.Over() || !p.importJob.CompareAndSwap(before, job) {

@@ -129,8 +129,8 @@ func openLink(tx *db.Tx, token string) (h heldLink, err error) {
 // ChoosePassword spends a live link for a password, ends that person's other sessions and signs them in with the password
 // just typed; it returns the session cookie's value. Whoever holds the token may, from a network without too many bad ones.
 // It returns Invalid for "password", and NotLive when the link can't be used, or was meanwhile.
-func (p *Practice) ChoosePassword(ctx context.Context, token, password, network string) (session string, who Actor, err error) {
-	h, err := p.heldLink(ctx, token, network)
+func (p *Practice) ChoosePassword(ctx context.Context, token, password string, at Browser) (session string, who Actor, err error) {
+	h, err := p.heldLink(ctx, token, at.Network)
 	if err == nil && h.OwnPassword {
 		err = NotLive{h.Link}
 	}
@@ -161,7 +161,7 @@ func (p *Practice) ChoosePassword(ctx context.Context, token, password, network 
 		if err := useLink(tx, h); err != nil {
 			return err
 		}
-		session, err = setPassword(tx, h.owner, hash, passwordActs[h.Purpose])
+		session, err = p.setPassword(tx, &h.owner, hash, passwordActs[h.Purpose], at)
 		return err
 	})
 	if err != nil {
@@ -225,8 +225,9 @@ var passwordActs = map[db.Purpose]string{
 	db.LinkNewAddress:  "confirmed the new email address",
 }
 
-// setPassword keeps a person's new password, signs them out wherever they were signed in, and in here.
-func setPassword(tx *db.Tx, who Actor, hash, act string) (session string, err error) {
+// setPassword keeps a person's new password, signs them out wherever they were signed in, and in here: halfway, where they owe
+// a second step.
+func (p *Practice) setPassword(tx *db.Tx, who *Actor, hash, act string, at Browser) (session string, err error) {
 	staffID, clientID := who.staff.member.ID, who.client.record.ID
 	if staffID != 0 {
 		err = tx.SetStaffPassword(staffID, hash)
@@ -239,10 +240,10 @@ func setPassword(tx *db.Tx, who Actor, hash, act string) (session string, err er
 	if err := errors.Join(tx.EndSessions(clientID, staffID), tx.ClearAttempts("account "+who.email().Canonical())); err != nil {
 		return "", err
 	}
-	if session, err = tx.AddSession(clientID, staffID); err != nil {
+	if err := tx.Audit(db.AuditEntry{StaffID: staffID, ByClient: clientID, ClientID: clientID, Act: act}); err != nil {
 		return "", err
 	}
-	return session, tx.Audit(db.AuditEntry{StaffID: staffID, ByClient: clientID, ClientID: clientID, Act: act})
+	return p.enter(tx, who, at)
 }
 
 // RenewLink sends a new link in place of one that doesn't work any more, to the address on file only. Whoever holds the old
@@ -393,7 +394,7 @@ If you didn't expect this, please tell the practice.`, "", "")
 
 // sendJoinStaff queues the letter with which a staff member chooses their first password, and ends an earlier link.
 func (p *Practice) sendJoinStaff(tx *db.Tx, member db.StaffMember, sentBy int64) error {
-	if err := p.sendAccountLetter(tx, joinStaffMessage, Actor{staff: Staff{member}}, db.LinkJoinStaff, joinStaffLife,
+	if err := p.sendAccountLetter(tx, joinStaffMessage, Actor{staff: Staff{member: member}}, db.LinkJoinStaff, joinStaffLife,
 		db.Letter{Kind: db.LetterJoinStaff, StaffID: member.ID, SentBy: sentBy}); err != nil {
 		return err
 	}

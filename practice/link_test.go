@@ -91,7 +91,7 @@ func wantState(t *testing.T, c *cast.Cast, token string, want practice.LinkState
 // signsIn tells whether somebody can sign in.
 func signsIn(t *testing.T, c *cast.Cast, address, password string) bool {
 	t.Helper()
-	_, who, err := c.Practice.SignIn(t.Context(), address, password, "198.51.100.7")
+	_, who, err := c.Practice.SignIn(t.Context(), address, password, practice.Browser{Network: "198.51.100.7"})
 	if _, wrong := err.(practice.Invalid); err != nil && !wrong {
 		t.Fatal(err)
 	}
@@ -102,13 +102,13 @@ func TestJoin(t *testing.T) {
 	c := cast.New(t)
 	token := invite(t, c)
 	wantState(t, c, token, practice.LinkLive)
-	_, _, err := c.Practice.ChoosePassword(t.Context(), token, "", "192.0.2.1")
+	_, _, err := c.Practice.ChoosePassword(t.Context(), token, "", practice.Browser{Network: "192.0.2.1"})
 	wantInvalid(t, err, "password")
-	_, _, err = c.Practice.ChoosePassword(t.Context(), token, "Ann Abbott 1990", "192.0.2.1")
+	_, _, err = c.Practice.ChoosePassword(t.Context(), token, "Ann Abbott 1990", practice.Browser{Network: "192.0.2.1"})
 	wantInvalid(t, err, "password")
 	wantState(t, c, token, practice.LinkLive)
 
-	session, who, err := c.Practice.ChoosePassword(t.Context(), token, newPassword, "192.0.2.1")
+	session, who, err := c.Practice.ChoosePassword(t.Context(), token, newPassword, practice.Browser{Network: "192.0.2.1"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,7 +125,7 @@ func TestJoin(t *testing.T) {
 		t.Error("can't sign in with the password just chosen")
 	}
 	wantState(t, c, token, practice.LinkUsed)
-	_, _, err = c.Practice.ChoosePassword(t.Context(), token, "another anchor, more velvet", "192.0.2.1")
+	_, _, err = c.Practice.ChoosePassword(t.Context(), token, "another anchor, more velvet", practice.Browser{Network: "192.0.2.1"})
 	if over := (practice.NotLive{}); !errors.As(err, &over) || over.State != practice.LinkUsed {
 		t.Error("a used link:", err)
 	}
@@ -142,7 +142,7 @@ func TestOneOfTwoSpendsALink(t *testing.T) {
 	var all sync.WaitGroup
 	for i, password := range passwords {
 		all.Go(func() {
-			_, _, err := c.Practice.ChoosePassword(t.Context(), token, password, "192.0.2.1")
+			_, _, err := c.Practice.ChoosePassword(t.Context(), token, password, practice.Browser{Network: "192.0.2.1"})
 			won[i] = err == nil
 			if over := (practice.NotLive{}); err != nil && !errors.As(err, &over) {
 				t.Error(err)
@@ -173,7 +173,7 @@ func TestLinksThatAreOver(t *testing.T) {
 	wantState(t, c, "no such token", practice.LinkUnknown)
 	c.Clock.Move(7*24*time.Hour + time.Minute)
 	wantState(t, c, second, practice.LinkExpired)
-	if _, _, err := c.Practice.ChoosePassword(t.Context(), second, newPassword, "192.0.2.1"); err == nil {
+	if _, _, err := c.Practice.ChoosePassword(t.Context(), second, newPassword, practice.Browser{Network: "192.0.2.1"}); err == nil {
 		t.Fatal("an expired link was spent")
 	}
 
@@ -252,11 +252,11 @@ func TestForgottenPassword(t *testing.T) {
 	}
 	again := lastToken(t, c, c.Mia.ID, 0)
 
-	other, _, err := c.Practice.SignIn(t.Context(), "mia@mail.example", cast.Password, "192.0.2.1")
+	other, _, err := c.Practice.SignIn(t.Context(), "mia@mail.example", cast.Password, practice.Browser{Network: "192.0.2.1"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := c.Practice.ChoosePassword(t.Context(), again, newPassword, "192.0.2.1"); err != nil {
+	if _, _, err := c.Practice.ChoosePassword(t.Context(), again, newPassword, practice.Browser{Network: "192.0.2.1"}); err != nil {
 		t.Fatal(err)
 	}
 	if a, _ := c.Practice.Authenticate(t.Context(), other, true); !a.Nobody() {
@@ -292,7 +292,7 @@ func TestLettersHoldNoSecret(t *testing.T) {
 func TestGuessesAreThrottled(t *testing.T) {
 	c := cast.New(t)
 	try := func(address, password, network string) string {
-		_, _, err := c.Practice.SignIn(t.Context(), address, password, network)
+		_, _, err := c.Practice.SignIn(t.Context(), address, password, practice.Browser{Network: network})
 		if v, ok := err.(practice.Invalid); ok {
 			return v["password"]
 		} else if err != nil {
@@ -321,7 +321,7 @@ func TestGuessesAreThrottled(t *testing.T) {
 	if err := c.Practice.ForgotPassword(t.Context(), "mia@mail.example", "192.0.2.1"); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := c.Practice.ChoosePassword(t.Context(), lastToken(t, c, c.Mia.ID, 0), newPassword, "192.0.2.1"); err != nil {
+	if _, _, err := c.Practice.ChoosePassword(t.Context(), lastToken(t, c, c.Mia.ID, 0), newPassword, practice.Browser{Network: "192.0.2.1"}); err != nil {
 		t.Fatal(err)
 	}
 	if said := try("mia@mail.example", newPassword, "192.0.2.2"); said != "" {
@@ -352,7 +352,7 @@ func TestManyGuessesAtOnceAreCounted(t *testing.T) {
 	var all sync.WaitGroup
 	for range 20 {
 		all.Go(func() {
-			_, _, err := c.Practice.SignIn(t.Context(), "tom@willow.example", "wrong password", "192.0.2.1")
+			_, _, err := c.Practice.SignIn(t.Context(), "tom@willow.example", "wrong password", practice.Browser{Network: "192.0.2.1"})
 			mu.Lock()
 			defer mu.Unlock()
 			said[err.Error()]++

@@ -345,7 +345,7 @@ func relaySettings(s db.RelaySettings) []setting {
 }
 
 // ChangeMail sets the relay, and letters go there at once. It tells how many that wait for another sender are set aside. It
-// returns ErrNotAllowed where whoever hosts this set one, and Invalid with a sentence for each wrong field: "provider", "host",
+// returns ErrNotAllowed where whoever hosts this set one, ErrConfirm, and Invalid with a sentence for each wrong field: "provider", "host",
 // "port", "security", "from", "sign_in", "username", "password", "token_url", "client_id", "client_secret", "scope",
 // "per_minute", "per_day"; or for "version", that somebody else changed them meanwhile.
 func (p *Practice) ChangeMail(ctx context.Context, by Administrator, f MailFields) (aside int, err error) {
@@ -353,6 +353,9 @@ func (p *Practice) ChangeMail(ctx context.Context, by Administrator, f MailField
 		return 0, ErrNotAllowed
 	}
 	err = p.switching(ctx, func(tx *db.Tx) error {
+		if err := by.confirmed(tx.Now()); err != nil {
+			return err
+		}
 		on, err := tx.RelaySettings()
 		if err != nil && !errors.Is(err, db.ErrNotFound) {
 			return err
@@ -410,12 +413,15 @@ func (p *Practice) switching(ctx context.Context, do func(*db.Tx) error) error {
 }
 
 // ForgetMail drops what an administrator set about the relay, its secrets too: letters wait from then on. It changes nothing when
-// nothing is set, and returns ErrNotAllowed where whoever hosts this set a relay.
+// nothing is set, and returns ErrConfirm, and ErrNotAllowed where whoever hosts this set a relay.
 func (p *Practice) ForgetMail(ctx context.Context, by Administrator) error {
 	if !by.administers() || p.config.Hosted != nil {
 		return ErrNotAllowed
 	}
 	err := p.switching(ctx, func(tx *db.Tx) error {
+		if err := by.confirmed(tx.Now()); err != nil {
+			return err
+		}
 		if _, err := tx.RelaySettings(); err != nil {
 			return err
 		}

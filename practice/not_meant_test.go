@@ -153,7 +153,7 @@ func TestNotMeantLeavesAnAccount(t *testing.T) {
 	if s := record(t, c, c.Mia).Portal.State(c.Clock.Now()); s != db.PortalActive {
 		t.Errorf("Mia: %s", s)
 	}
-	if _, _, err := c.Practice.SignIn(ctx, "mia@mail.example", cast.Password, "192.0.2.8"); err != nil {
+	if _, _, err := c.Practice.SignIn(ctx, "mia@mail.example", cast.Password, practice.Browser{Network: "192.0.2.8"}); err != nil {
 		t.Errorf("Mia can't sign in: %v", err)
 	}
 	before := len(letters(t, c, c.Mia))
@@ -229,7 +229,7 @@ func TestOldLettersDenyNothing(t *testing.T) {
 	unwanted := func(client db.Client) bool { return !record(t, c, client).Portal.UnwantedAt.IsZero() }
 
 	joined := invite(c.Ann)
-	if _, _, err := c.Practice.ChoosePassword(ctx, lastToken(t, c, c.Ann.ID, 0), "a quiet place to wait", "192.0.2.9"); err != nil {
+	if _, _, err := c.Practice.ChoosePassword(ctx, lastToken(t, c, c.Ann.ID, 0), "a quiet place to wait", practice.Browser{Network: "192.0.2.9"}); err != nil {
 		t.Fatal(err)
 	}
 	if saysNotMeant(t, c, joined); unwanted(c.Ann) {

@@ -158,7 +158,7 @@ func TestNoJoinByAnAddressThatMoved(t *testing.T) {
 		t.Fatal(err)
 	}
 	add(t, c, c.Olga.Staff, practice.ClientFields{FirstName: "An", LastName: "Other", Email: "ann@mail.example"})
-	_, _, err := c.Practice.ChoosePassword(t.Context(), token, newPassword, network)
+	_, _, err := c.Practice.ChoosePassword(t.Context(), token, newPassword, practice.Browser{Network: network})
 	var over practice.NotLive
 	if !errors.As(err, &over) || signsIn(t, c, "ann@mail.example", newPassword) || signsIn(t, c, "annie@mail.example", newPassword) {
 		t.Errorf("Ann's old link: %v", err)

@@ -198,13 +198,13 @@ func TestPortalOff(t *testing.T) {
 	if who, err := c.Practice.Authenticate(ctx, c.Sessions["Tom"], true); err != nil || who.Nobody() {
 		t.Errorf("Tom was signed out: %v", err)
 	}
-	if _, _, err := c.Practice.SignIn(ctx, c.Mia.Email.String(), cast.Password, "home"); !errors.Is(err, practice.ErrPortalOff) {
+	if _, _, err := c.Practice.SignIn(ctx, c.Mia.Email.String(), cast.Password, practice.Browser{Network: "home"}); !errors.Is(err, practice.ErrPortalOff) {
 		t.Errorf("Mia, who has the right password, gets %v", err)
 	}
-	if _, _, err := c.Practice.SignIn(ctx, c.Mia.Email.String(), "wrong password!", "home"); errors.Is(err, practice.ErrPortalOff) || err == nil {
+	if _, _, err := c.Practice.SignIn(ctx, c.Mia.Email.String(), "wrong password!", practice.Browser{Network: "home"}); errors.Is(err, practice.ErrPortalOff) || err == nil {
 		t.Errorf("with a wrong one she gets %v", err)
 	}
-	if _, _, err := c.Practice.ChoosePassword(ctx, token, newPassword, "home"); !errors.As(err, &practice.NotLive{}) {
+	if _, _, err := c.Practice.ChoosePassword(ctx, token, newPassword, practice.Browser{Network: "home"}); !errors.As(err, &practice.NotLive{}) {
 		t.Errorf("Ann joins with %v", err)
 	}
 	before := len(lettersTo(t, c, c.Mia.ID, 0))
@@ -249,10 +249,10 @@ func TestPortalOff(t *testing.T) {
 	if n := claims(); n != 1 {
 		t.Errorf("%d letters leave once it is on, want Ann's", n)
 	}
-	if _, _, err := c.Practice.ChoosePassword(ctx, token, newPassword, "home"); err != nil {
+	if _, _, err := c.Practice.ChoosePassword(ctx, token, newPassword, practice.Browser{Network: "home"}); err != nil {
 		t.Errorf("Ann's link was spent: %v", err)
 	}
-	if _, _, err := c.Practice.SignIn(ctx, c.Mia.Email.String(), cast.Password, "home"); err != nil {
+	if _, _, err := c.Practice.SignIn(ctx, c.Mia.Email.String(), cast.Password, practice.Browser{Network: "home"}); err != nil {
 		t.Errorf("Mia can't sign in: %v", err)
 	}
 }

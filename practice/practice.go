@@ -22,6 +22,9 @@ var ErrNotFound = db.ErrNotFound
 // ErrNotAllowed says that the actor may see the thing, but may not do this to it.
 var ErrNotAllowed = errors.New("not allowed")
 
+// ErrConfirm says that the actor may do this, once they have proved anew who they are.
+var ErrConfirm = errors.New("who this is isn't confirmed")
+
 // Invalid says what is wrong with what was typed: a sentence for each field.
 type Invalid map[string]string
 

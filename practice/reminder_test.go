@@ -206,7 +206,7 @@ func runMonths(t *testing.T, c *cast.Cast, r *rand.Rand, h rules, seed uint64, c
 			open, invitedAt, expires, revoked, last, invitations = true, now, now.AddDate(0, 0, 7), false, time.Time{}, 0
 			token, lastLetter = lastToken(t, c, c.Ann.ID, 0), now
 		case (n < 24 || seed%2 == 1) && !invitedAt.IsZero() && joinedAt.IsZero() && !revoked && now.Before(expires):
-			if _, _, err := c.Practice.ChoosePassword(t.Context(), token, cast.Password+" for ann", "there"); err != nil {
+			if _, _, err := c.Practice.ChoosePassword(t.Context(), token, cast.Password+" for ann", practice.Browser{Network: "there"}); err != nil {
 				t.Fatal(err)
 			}
 			joinedAt, last, forms = now, time.Time{}, 0
@@ -499,7 +499,7 @@ func addInvited(t *testing.T, d *db.DB) {
 func TestAReminderThatWaitsIsTakenBack(t *testing.T) {
 	for why, act := range map[string]func(t *testing.T, c *cast.Cast) error{
 		"The client has joined.": func(t *testing.T, c *cast.Cast) error {
-			_, _, err := c.Practice.ChoosePassword(t.Context(), lastToken(t, c, c.Ann.ID, 0), cast.Password+" too", "here")
+			_, _, err := c.Practice.ChoosePassword(t.Context(), lastToken(t, c, c.Ann.ID, 0), cast.Password+" too", practice.Browser{Network: "here"})
 			return err
 		},
 		"Reminders were turned off.": func(t *testing.T, c *cast.Cast) error {

@@ -520,7 +520,7 @@ func TestSendingHistory(t *testing.T) {
 	})
 	settle(t, c, db.LetterAccepted, "250 OK")
 	c.Clock.Move(time.Hour)
-	if _, _, err := c.Practice.ChoosePassword(t.Context(), token, newPassword, "192.0.2.1"); err != nil {
+	if _, _, err := c.Practice.ChoosePassword(t.Context(), token, newPassword, practice.Browser{Network: "192.0.2.1"}); err != nil {
 		t.Fatal(err)
 	}
 	c.Clock.Move(time.Hour)

@@ -61,7 +61,7 @@ func (s Staff) extent(reach db.Reach) Extent {
 
 // ExtentOf tells how far a right goes of whoever has a role and these permissions.
 func ExtentOf(role db.Role, permissions []db.Permission, r Right) Extent {
-	return Staff{db.StaffMember{Role: role, Permissions: permissions}}.Extent(r)
+	return Staff{member: db.StaffMember{Role: role, Permissions: permissions}}.Extent(r)
 }
 
 // Holds tells whether the staff member was granted a permission.

@@ -19,15 +19,22 @@ const (
 	guessesByNetwork = 50
 )
 
-// SignIn opens a session for the staff member or client with this address and password, and returns the cookie's value.
-// It returns Invalid for any that don't match, and for an account or network with too many wrong guesses; ErrPortalOff for a
-// client while the portal is closed.
-func (p *Practice) SignIn(ctx context.Context, address, password, network string) (token string, who Actor, err error) {
+// Browser is what a request tells of the browser that it came from.
+type Browser struct {
+	Network string // as guesses are counted
+	Device  string // the value of its own long-lived cookie; empty: it has none
+	Words   string // what it calls itself, in a few words
+}
+
+// SignIn opens a session for the staff member or client with this address and password, and returns the cookie's value. Who
+// owes a second step is halfway in. It returns Invalid for any that don't match, and for an account or network with too many
+// wrong guesses; ErrPortalOff for a client while the portal is closed.
+func (p *Practice) SignIn(ctx context.Context, address, password string, at Browser) (token string, who Actor, err error) {
 	email, err := db.ParseEmail(address)
 	if err != nil {
 		email = db.Email{} // goes on: an address that can't be costs what an unknown one does
 	}
-	account, place := "account "+email.Canonical(), "network "+network
+	account, place := "account "+email.Canonical(), "network "+at.Network
 	var hash string
 	err = p.db.Update(ctx, func(tx *db.Tx) error {
 		if err := guessesLeft(tx, account, place); err != nil {
@@ -49,7 +56,7 @@ func (p *Practice) SignIn(ctx context.Context, address, password, network string
 	ok, closed := p.matches(hash, password), false
 	err = p.db.Update(ctx, func(tx *db.Tx) error {
 		if !ok {
-			return tx.Audit(db.AuditEntry{StaffID: who.staff.member.ID, ByClient: who.client.record.ID, Act: "failed to sign in"})
+			return tx.Audit(who.entry("failed to sign in"))
 		}
 		// The password may have been changed, or the account shut, while it was compared.
 		if _, now, err := login(tx, email); err != nil && !errors.Is(err, db.ErrNotFound) {
@@ -65,10 +72,8 @@ func (p *Practice) SignIn(ctx context.Context, address, password, network string
 				return err
 			}
 		}
-		if token, err = tx.AddSession(who.client.record.ID, who.staff.member.ID); err != nil {
-			return err
-		}
-		return tx.Audit(db.AuditEntry{StaffID: who.staff.member.ID, ByClient: who.client.record.ID, Act: "signed in"})
+		token, err = p.enter(tx, &who, at)
+		return err
 	})
 	if err != nil {
 		return "", Actor{}, err
@@ -80,6 +85,70 @@ func (p *Practice) SignIn(ctx context.Context, address, password, network string
 		return "", Actor{}, ErrPortalOff
 	}
 	return token, who, nil
+}
+
+// enter opens a session for somebody whose password was right, or who just chose one, and returns the cookie's value. Who owes
+// a second step is halfway in, and only then.
+func (p *Practice) enter(tx *db.Tx, who *Actor, at Browser) (token string, err error) {
+	clientID, staffID := who.ids()
+	if token, err = tx.AddSession(db.Session{ClientID: clientID, StaffID: staffID, Device: at.Words}); err != nil {
+		return "", err
+	}
+	if who.session, err = tx.Session(token); err != nil {
+		return "", err
+	}
+	who.staff.confirmedAt = who.session.ConfirmedAt
+	if who.halfway, err = owesStep(tx, who.session); err != nil {
+		return "", err
+	}
+	if who.halfway {
+		return token, tx.Audit(who.entry("gave the right password"))
+	}
+	return token, p.arrived(tx, *who, at, "")
+}
+
+// proved notes that the holder of a session proved with a second step who they are, and how: whoever was halfway in is in. The
+// session gets another cookie's value. ErrNotFound when it ended meanwhile.
+func (p *Practice) proved(tx *db.Tx, who Actor, token string, at Browser, how string) (renewed string, now Actor, err error) {
+	return p.renewed(tx, who, token, at, true, how)
+}
+
+// renewed notes that the holder of a session proved who they are, and how.
+func (p *Practice) renewed(tx *db.Tx, who Actor, token string, at Browser, stepped bool, how string) (renewed string, now Actor, err error) {
+	if renewed, err = tx.ConfirmSession(token, stepped); err != nil {
+		return "", Actor{}, err
+	}
+	if who.session, err = tx.Session(renewed); err != nil {
+		return "", Actor{}, err
+	}
+	entered := who.halfway
+	who.halfway, who.staff.confirmedAt = false, who.session.ConfirmedAt
+	if entered {
+		return renewed, who, p.arrived(tx, who, at, how)
+	}
+	entry := who.entry("confirmed who they are")
+	entry.Detail = how
+	return renewed, who, tx.Audit(entry)
+}
+
+// arrived notes that somebody is in wholly.
+func (p *Practice) arrived(tx *db.Tx, who Actor, _ Browser, how string) error {
+	entry := who.entry("signed in")
+	entry.Detail = how
+	return tx.Audit(entry)
+}
+
+// owesStep tells whether a session's holder owes the second step: where it is required of them, or they have set one up.
+func owesStep(tx *db.Tx, s db.Session) (bool, error) {
+	if !s.SteppedAt.IsZero() {
+		return false, nil
+	}
+	staff, clients, err := tx.SecondStepRequired()
+	if err != nil || staff && s.StaffID != 0 || clients && s.ClientID != 0 {
+		return true, err
+	}
+	f, err := tx.Factors(s.ClientID, s.StaffID)
+	return f.Any(), err
 }
 
 // login finds who signs in with an address, and the hash of their password.
@@ -138,8 +207,16 @@ func (p *Practice) Authenticate(ctx context.Context, token string, byPerson bool
 		if tx.Now().Sub(s.SeenAt) > idleLimit || tx.Now().Sub(s.CreatedAt) > absoluteLimit {
 			return db.ErrNotFound
 		}
+		if who.halfway, err = owesStep(tx, s); err != nil {
+			return err
+		}
+		if who.halfway && tx.Now().Sub(s.CreatedAt) > halfwayLimit {
+			return db.ErrNotFound
+		}
 		stale = byPerson && tx.Now().Sub(s.SeenAt) >= touchEvery
+		who.session = s
 		if s.StaffID != 0 {
+			who.staff.confirmedAt = s.ConfirmedAt
 			who.staff.member, err = tx.StaffByID(s.StaffID)
 			if err == nil && !who.staff.member.DisabledAt.IsZero() {
 				err = db.ErrNotFound
@@ -176,7 +253,7 @@ func (p *Practice) SignOut(ctx context.Context, who Actor, token string) error {
 		if err := tx.EndSession(token); err != nil {
 			return err
 		}
-		return tx.Audit(db.AuditEntry{StaffID: who.staff.member.ID, ByClient: who.client.record.ID, Act: "signed out"})
+		return tx.Audit(who.entry("signed out"))
 	})
 }
 
@@ -184,7 +261,9 @@ func (p *Practice) SignOut(ctx context.Context, who Actor, token string) error {
 // for says which.
 func (p *Practice) NoteRefusal(ctx context.Context, who Actor, asked string) error {
 	return p.db.Update(ctx, func(tx *db.Tx) error {
-		return tx.Audit(db.AuditEntry{StaffID: who.staff.member.ID, ByClient: who.client.record.ID, Act: "was refused", Detail: asked})
+		entry := who.entry("was refused")
+		entry.Detail = asked
+		return tx.Audit(entry)
 	})
 }
 

@@ -16,12 +16,12 @@ func TestSignIn(t *testing.T) {
 		{"ben@mail.example", cast.Password, "192.0.2.3"}, // a client without an account
 		{"not an address", cast.Password, "192.0.2.4"},
 	} {
-		_, a, err := c.Practice.SignIn(t.Context(), who.address, who.password, who.place)
+		_, a, err := c.Practice.SignIn(t.Context(), who.address, who.password, practice.Browser{Network: who.place})
 		if v, ok := err.(practice.Invalid); !ok || v["password"] == "" || !a.Nobody() {
 			t.Errorf("%s: %v", who.address, err)
 		}
 	}
-	token, _, err := c.Practice.SignIn(t.Context(), " OLGA@Willow.example ", cast.Password, "192.0.2.1")
+	token, _, err := c.Practice.SignIn(t.Context(), " OLGA@Willow.example ", cast.Password, practice.Browser{Network: "192.0.2.1"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,6 +16,7 @@ import (
 type SetUp struct {
 	OrganizationFields
 	Administrator NewAdministrator
+	PasswordAlone bool // is enough for staff to sign in: for an invented practice
 }
 
 // NewAdministrator is somebody who becomes one with a password of their own, not by a mail.
@@ -62,8 +63,8 @@ func newSetUpCode() string { return rand.Text()[:16] }
 // SetUp makes the organization and its first administrator, who is signed in with the session cookie's value that it
 // returns. Whoever has the code may, once: later it is ErrNotFound. Otherwise it returns Invalid: for "code", or for the
 // fields of the organization, "administrator_name", "email" and "password".
-func (p *Practice) SetUp(ctx context.Context, code, network string, s SetUp) (session string, err error) {
-	place := "set-up code " + network
+func (p *Practice) SetUp(ctx context.Context, code string, at Browser, s SetUp) (session string, who Actor, err error) {
+	place := "set-up code " + at.Network
 	err = p.db.Update(ctx, func(tx *db.Tx) error {
 		if _, err := tx.Organization(); err == nil {
 			return ErrNotFound
@@ -77,16 +78,16 @@ func (p *Practice) SetUp(ctx context.Context, code, network string, s SetUp) (se
 		return err
 	})
 	if err != nil {
-		return "", err
+		return "", Actor{}, err
 	}
 	given := strings.ToUpper(strings.NewReplacer("-", "", " ", "").Replace(strings.TrimSpace(code)))
 	if subtle.ConstantTimeCompare([]byte(given), []byte(p.setUpCode)) != 1 {
 		if err := p.db.Update(ctx, func(tx *db.Tx) error { return tx.AddAttempt(place) }); err != nil {
-			return "", err
+			return "", Actor{}, err
 		}
-		return "", Invalid{"code": "That isn't the code. It is printed where the server was started."}
+		return "", Actor{}, Invalid{"code": "That isn't the code. It is printed where the server was started."}
 	}
-	return p.begin(ctx, s)
+	return p.begin(ctx, s, at)
 }
 
 // CreateAdministrator makes an administrator, and before set-up the organization too. Whoever holds the data folder may. It
@@ -97,7 +98,7 @@ func (p *Practice) CreateAdministrator(ctx context.Context, s SetUp) error {
 		return err
 	}
 	if !ready {
-		_, err := p.begin(ctx, s)
+		_, _, err := p.begin(ctx, s, Browser{})
 		return err
 	}
 	o, err := p.Organization(ctx)
@@ -117,12 +118,12 @@ func (p *Practice) CreateAdministrator(ctx context.Context, s SetUp) error {
 }
 
 // begin makes the organization and its first administrator, and signs them in.
-func (p *Practice) begin(ctx context.Context, s SetUp) (session string, err error) {
+func (p *Practice) begin(ctx context.Context, s SetUp, at Browser) (session string, who Actor, err error) {
 	o := db.Organization{InvitationDays: 7, PortalWelcome: firstWelcome, PortalHelp: firstHelp, CrisisText: firstCrisis}
 	wrong := s.into(&o)
 	email := s.Administrator.check(o.Name, wrong)
 	if len(wrong) > 0 {
-		return "", wrong
+		return "", Actor{}, wrong
 	}
 	hash := p.hash(s.Administrator.Password)
 	err = p.db.Update(ctx, func(tx *db.Tx) error {
@@ -132,6 +133,11 @@ func (p *Practice) begin(ctx context.Context, s SetUp) (session string, err erro
 		if err := tx.SaveOrganization(o); err != nil {
 			return err
 		}
+		if s.PasswordAlone {
+			if err := tx.RequireSecondStep(false, false); err != nil {
+				return err
+			}
+		}
 		id, err := addAdministrator(tx, s.Administrator.Name, email, hash)
 		if err != nil {
 			return err
@@ -139,10 +145,13 @@ func (p *Practice) begin(ctx context.Context, s SetUp) (session string, err erro
 		if err := tx.Audit(db.AuditEntry{StaffID: id, Act: "set up the organization"}); err != nil {
 			return err
 		}
-		session, err = tx.AddSession(0, id)
+		if who.staff.member, err = tx.StaffByID(id); err != nil {
+			return err
+		}
+		session, err = p.enter(tx, &who, at)
 		return err
 	})
-	return session, err
+	return session, who, err
 }
 
 // check notes what is wrong with a new administrator, and returns their address.

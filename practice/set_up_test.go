@@ -41,24 +41,24 @@ func TestSetUp(t *testing.T) {
 	} {
 		s := willow()
 		spoil(&s)
-		_, err := p.SetUp(ctx, p.SetUpCode(), "192.0.2.1", s)
+		_, _, err := p.SetUp(ctx, p.SetUpCode(), practice.Browser{Network: "192.0.2.1"}, s)
 		wantInvalid(t, err, field)
 	}
 	code := " " + strings.ToLower(strings.ReplaceAll(p.SetUpCode(), "-", " ")) // as somebody types it
-	session, err := p.SetUp(ctx, code, "192.0.2.1", willow())
+	session, _, err := p.SetUp(ctx, code, practice.Browser{Network: "192.0.2.1"}, willow())
 	if err != nil {
 		t.Fatal(err)
 	}
 	who, err := p.Authenticate(ctx, session, true)
-	if _, ok := who.Administrator(); !ok || err != nil {
-		t.Error("no administrator is signed in", err)
+	if _, ok := who.Halfway(); !ok || err != nil {
+		t.Error("no administrator is halfway in", err)
 	}
 	o, err := p.Organization(ctx)
 	if err != nil || o.Name != "Willow Street Counseling" || o.TimeZone.String() != "America/New_York" || !strings.Contains(o.CrisisText, "988") ||
 		o.PortalWelcome == "" || o.PortalHelp == "" || o.InvitationDays != 7 {
 		t.Errorf("%+v %v", o, err)
 	}
-	if _, err := p.SetUp(ctx, p.SetUpCode(), "192.0.2.1", willow()); err != practice.ErrNotFound {
+	if _, _, err := p.SetUp(ctx, p.SetUpCode(), practice.Browser{Network: "192.0.2.1"}, willow()); err != practice.ErrNotFound {
 		t.Error("set up twice:", err)
 	}
 	if err := database.View(ctx, (*db.Tx).VerifyAudit); err != nil {
@@ -73,16 +73,16 @@ func TestSetUpNeedsTheCode(t *testing.T) {
 		t.Fatal("two starts have one code")
 	}
 	for range 10 {
-		_, err := p.SetUp(t.Context(), other.SetUpCode(), "192.0.2.1", practice.SetUp{})
+		_, _, err := p.SetUp(t.Context(), other.SetUpCode(), practice.Browser{Network: "192.0.2.1"}, practice.SetUp{})
 		wantInvalid(t, err, "code")
 		if wrong := err.(practice.Invalid); len(wrong) != 1 {
 			t.Fatal("says more than that the code is wrong:", wrong)
 		}
 	}
-	_, err := p.SetUp(t.Context(), p.SetUpCode(), "192.0.2.1", willow())
+	_, _, err := p.SetUp(t.Context(), p.SetUpCode(), practice.Browser{Network: "192.0.2.1"}, willow())
 	wantInvalid(t, err, "code")
 	clock.Move(16 * time.Minute)
-	if _, err := p.SetUp(t.Context(), p.SetUpCode(), "192.0.2.1", willow()); err != nil {
+	if _, _, err := p.SetUp(t.Context(), p.SetUpCode(), practice.Browser{Network: "192.0.2.1"}, willow()); err != nil {
 		t.Error(err)
 	}
 }
@@ -92,7 +92,7 @@ func TestSetUpOnce(t *testing.T) {
 	var all sync.WaitGroup
 	for range 4 {
 		all.Go(func() {
-			if _, err := p.SetUp(t.Context(), p.SetUpCode(), "192.0.2.1", willow()); err != nil && err != practice.ErrNotFound {
+			if _, _, err := p.SetUp(t.Context(), p.SetUpCode(), practice.Browser{Network: "192.0.2.1"}, willow()); err != nil && err != practice.ErrNotFound {
 				t.Error(err)
 			}
 		})
@@ -123,8 +123,8 @@ func TestCreateAdministrator(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, address := range []string{"olga@willow.example", "otto@willow.example"} {
-		_, who, err := p.SignIn(ctx, address, newPassword, "192.0.2.1")
-		if _, ok := who.Administrator(); !ok {
+		_, who, err := p.SignIn(ctx, address, newPassword, practice.Browser{Network: "192.0.2.1"})
+		if _, ok := who.Halfway(); !ok {
 			t.Error(address, err)
 		}
 	}

@@ -199,7 +199,7 @@ func (e *StaffEntry) check() Invalid {
 	return wrong
 }
 
-// AddStaff adds a staff member and sends them a link to choose a password. It returns Invalid.
+// AddStaff adds a staff member and sends them a link to choose a password. It returns Invalid, and ErrConfirm.
 func (p *Practice) AddStaff(ctx context.Context, by Administrator, e StaffEntry) (m StaffMember, err error) {
 	if !by.administers() {
 		return m, ErrNotAllowed
@@ -214,6 +214,9 @@ func (p *Practice) AddStaff(ctx context.Context, by Administrator, e StaffEntry)
 	}
 	m.StaffMember = db.StaffMember{Name: e.Name, Email: email, Role: e.Role, Permissions: e.Permissions}
 	err = p.db.Update(ctx, func(tx *db.Tx) error {
+		if err := by.confirmed(tx.Now()); err != nil {
+			return err
+		}
 		if err := tx.AddStaff(&m.StaffMember); errors.Is(err, db.ErrEmailTaken) {
 			return Invalid{"email": staffEmailTaken}
 		} else if err != nil {
@@ -270,7 +273,7 @@ func (p *Practice) ChangeStaffEmail(ctx context.Context, by Administrator, id, a
 			return err
 		}
 		if before.PasswordHash != "" {
-			if err := p.sendOldAddress(tx, oldAddressMessage, Actor{staff: Staff{before}}); err != nil {
+			if err := p.sendOldAddress(tx, oldAddressMessage, Actor{staff: Staff{member: before}}); err != nil {
 				return err
 			}
 		}
@@ -363,12 +366,16 @@ func (p *Practice) EnableStaff(ctx context.Context, by Administrator, id string)
 }
 
 // changeStaff keeps a change to a staff member, unless nobody would be left as administrator: then it says so at field. It
-// takes back the letters that they may not send any more, and tells how many.
+// takes back the letters that they may not send any more, and tells how many. ErrConfirm, unless the administrator proved
+// lately who they are.
 func (p *Practice) changeStaff(ctx context.Context, by Administrator, id, field, act string, change func(*db.Tx, *db.StaffMember) error) (letters int, err error) {
 	if !by.administers() {
 		return 0, ErrNotAllowed
 	}
 	err = p.db.Update(ctx, func(tx *db.Tx) error {
+		if err := by.confirmed(tx.Now()); err != nil {
+			return err
+		}
 		m, err := tx.Staff(id)
 		if err != nil {
 			return err

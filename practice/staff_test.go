@@ -55,7 +55,7 @@ func TestAddStaff(t *testing.T) {
 	if err := c.Practice.RenewLink(t.Context(), first, "192.0.2.1"); err != nil {
 		t.Fatal(err)
 	}
-	if _, who, err := c.Practice.ChoosePassword(t.Context(), lastToken(t, c, 0, nina.ID), newPassword, "192.0.2.1"); err != nil {
+	if _, who, err := c.Practice.ChoosePassword(t.Context(), lastToken(t, c, 0, nina.ID), newPassword, practice.Browser{Network: "192.0.2.1"}); err != nil {
 		t.Fatal(err)
 	} else if s, ok := who.Staff(); !ok || s.PublicID() != nina.PublicID {
 		t.Error("somebody else is signed in")

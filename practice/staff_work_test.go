@@ -254,7 +254,7 @@ func TestChangeTheAddressOfWhoIsIn(t *testing.T) {
 			t.Error("the letter to the old address says too much")
 		}
 	}
-	if _, who, err := p.ChoosePassword(ctx, lastToken(t, c, 0, id), newPassword, "192.0.2.1"); err != nil {
+	if _, who, err := p.ChoosePassword(ctx, lastToken(t, c, 0, id), newPassword, practice.Browser{Network: "192.0.2.1"}); err != nil {
 		t.Fatal(err)
 	} else if s, _ := who.Staff(); s.PublicID() != tom {
 		t.Error("somebody else is in")

@@ -91,11 +91,12 @@ func (d *Practice) begin(ctx context.Context) error {
 	err := d.CreateAdministrator(ctx, practice.SetUp{
 		OrganizationFields: practice.OrganizationFields{Name: "Willow Street Counseling", Phone: "555-0100", TimeZone: "America/New_York"},
 		Administrator:      practice.NewAdministrator{Name: "Olga Olson", Email: "olga@willow.example", Password: Password},
+		PasswordAlone:      true,
 	})
 	if err != nil {
 		return err
 	}
-	_, who, err := d.SignIn(ctx, "olga@willow.example", Password, "demo")
+	_, who, err := d.SignIn(ctx, "olga@willow.example", Password, practice.Browser{Network: "demo"})
 	if err != nil {
 		return err
 	}
@@ -128,7 +129,7 @@ func (d *Practice) join(ctx context.Context, address string) (practice.Actor, er
 	if err != nil {
 		return practice.Actor{}, err
 	}
-	_, who, err := d.ChoosePassword(ctx, token, Password, "demo")
+	_, who, err := d.ChoosePassword(ctx, token, Password, practice.Browser{Network: "demo"})
 	return who, err
 }
 
@@ -306,7 +307,7 @@ func (d *Practice) askAgain(ctx context.Context) error {
 		return err
 	}
 	for i, address := range again[:3] {
-		_, who, err := d.SignIn(ctx, address, Password, "demo")
+		_, who, err := d.SignIn(ctx, address, Password, practice.Browser{Network: "demo"})
 		if err != nil {
 			return err
 		}

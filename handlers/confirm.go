@@ -1,0 +1,98 @@
+package handlers
+
+import (
+	"net/url"
+	"strings"
+
+	"anteroom/db"
+	"anteroom/practice"
+
+	"github.com/gofiber/fiber/v2"
+)
+
+// secondStepPath is where whoever is halfway takes the second step.
+const secondStepPath = "/second-step"
+
+const confirmPath = "/confirm"
+
+// Fields in which a person proves who they are. They ride on the write that asked for it, whose own fields never begin so.
+const (
+	confirmPrefix   = ":confirm-"
+	confirmPassword = confirmPrefix + "password"
+	confirmCode     = confirmPrefix + "code"
+)
+
+// proofPage asks a person to prove who they are, and holds what they had sent, so that nothing has to be typed again.
+type proofPage struct {
+	Shell
+	Action string
+	Fields []sentField
+	Ways   db.Factors
+	Errors practice.Invalid
+}
+
+// sentField is one field that a form sent.
+type sentField struct{ Name, Value string }
+
+// askConfirm asks for a proof of who somebody is: with it, the same request is made again.
+func (s *Site) askConfirm(c *fiber.Ctx, wrong practice.Invalid) error {
+	by, ok := actor(c).Person()
+	if !ok {
+		return s.refuse(c)
+	}
+	page := proofPage{Shell: s.shell(c, "Confirm it’s you", ""), Action: c.OriginalURL(), Errors: wrong}
+	var err error
+	if page.Ways, err = s.Practice.Ways(c.UserContext(), by); err != nil {
+		return err
+	}
+	if c.Method() == fiber.MethodGet {
+		page.Action, page.Fields = confirmPath, []sentField{{"next", here(c)}}
+	}
+	c.Request().PostArgs().VisitAll(func(name, value []byte) {
+		if !strings.HasPrefix(string(name), confirmPrefix) {
+			page.Fields = append(page.Fields, sentField{string(name), string(value)})
+		}
+	})
+	c.Status(fiber.StatusForbidden)
+	if wrong != nil {
+		c.Status(fiber.StatusUnprocessableEntity)
+	}
+	if partly(c) {
+		// What asked was a part of a page: the question takes the place of all of it.
+		c.Set("HX-Retarget", "#main")
+		c.Set("HX-Reswap", "innerHTML")
+	}
+	return s.render(c, "session/confirm", "session/_confirm", page)
+}
+
+// takeProof takes the proof of who somebody is that rides on a write, before the write goes on.
+func (s *Site) takeProof(c *fiber.Ctx) error {
+	by, ok := actor(c).Person()
+	args := c.Request().PostArgs()
+	if !ok || c.Method() != fiber.MethodPost || !args.Has(confirmPassword) && !args.Has(confirmCode) {
+		return c.Next()
+	}
+	proof := practice.Proof{Password: string(args.Peek(confirmPassword)), Code: string(args.Peek(confirmCode))}
+	token, now, err := s.Practice.Confirm(c.UserContext(), by, s.cookie.get(c, sessionCookie), proof, s.browser(c))
+	if err != nil {
+		wrong, err := invalid(err)
+		if err != nil {
+			return err
+		}
+		return s.askConfirm(c, wrong)
+	}
+	s.cookie.set(c, sessionCookie, token, 0)
+	c.Locals(actorKey, now)
+	return c.Next()
+}
+
+// confirmed sends a person on to the page for which they had to prove who they are; takeProof has seen to that.
+func (s *Site) confirmed(c *fiber.Ctx, _ practice.Person) error {
+	if next := c.FormValue("next"); local(next) {
+		return s.seeOther(c, next)
+	}
+	return s.home(c)
+}
+
+// secondStepOf is the address of the second step, and of where to go on after it.
+func secondStepOf(next string) string { return secondStepPath + "?next=" + url.QueryEscape(next) }

@@ -1,0 +1,81 @@
+package practice
+
+import (
+	"context"
+	"errors"
+
+	"anteroom/db"
+)
+
+// Proof is what a person gives to prove anew who they are: a code, where they have a second step, else their password.
+type Proof struct{ Password, Code string }
+
+// Ways tells in which ways a person can prove who they are: the second step where they have one, else the password.
+func (p *Practice) Ways(ctx context.Context, by Person) (f db.Factors, err error) {
+	err = p.db.View(ctx, func(tx *db.Tx) error {
+		f, err = tx.Factors(by.who.ids())
+		return err
+	})
+	return f, err
+}
+
+// Confirm takes a proof of who somebody is, which counts as fresh for ten minutes, and returns their session cookie's new
+// value. Whoever is signed in may. It returns Invalid for "code" or "password", also after too many wrong ones.
+func (p *Practice) Confirm(ctx context.Context, by Person, token string, proof Proof, at Browser) (renewed string, now Actor, err error) {
+	ways, err := p.Ways(ctx, by)
+	if err != nil {
+		return "", Actor{}, err
+	}
+	if ways.Any() {
+		return p.takeCode(ctx, by.who, token, proof.Code, at)
+	}
+	if err := p.provePassword(ctx, by.who, proof.Password, at.Network); err != nil {
+		return "", Actor{}, err
+	}
+	err = p.db.Update(ctx, func(tx *db.Tx) error {
+		renewed, now, err = p.renewed(tx, by.who, token, at, false, "with the password")
+		return err
+	})
+	return renewed, now, err
+}
+
+// takeCode takes a code of an authenticator app, or a recovery code, as the second step of a session's holder, who is in with
+// it if they were halfway. It returns Invalid for "code".
+func (p *Practice) takeCode(context.Context, Actor, string, string, Browser) (renewed string, now Actor, err error) {
+	return "", Actor{}, Invalid{"code": "That isn't a code that works now."}
+}
+
+// provePassword has a person give their own password; Invalid when it isn't, and after too many wrong ones.
+func (p *Practice) provePassword(ctx context.Context, who Actor, password, network string) error {
+	account, place := "account "+who.email().Canonical(), "network "+network
+	var hash string
+	err := p.db.Update(ctx, func(tx *db.Tx) (err error) {
+		if err := guessesLeft(tx, account, place); err != nil {
+			return err
+		}
+		if err := errors.Join(tx.AddAttempt(account), tx.AddAttempt(place)); err != nil {
+			return err
+		}
+		if clientID, staffID := who.ids(); staffID == 0 {
+			hash, err = tx.PortalPassword(clientID)
+			return err
+		}
+		member, err := tx.StaffByID(who.staff.member.ID)
+		hash = member.PasswordHash
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	ok := p.matches(hash, password)
+	err = p.db.Update(ctx, func(tx *db.Tx) error {
+		if !ok {
+			return tx.Audit(who.entry("gave a wrong password"))
+		}
+		return errors.Join(tx.ClearAttempts(account), tx.TakeBackAttempt(place))
+	})
+	if err == nil && !ok {
+		return Invalid{"password": "That isn't your password."}
+	}
+	return err
+}
