@@ -25,8 +25,8 @@ func TestSetUpPages(t *testing.T) {
 	}
 	code := s.Site.Practice.SetUpCode()
 	b.post("/set-up", "code", code).wantError("name", "practice's name")
-	b.post("/set-up", append(form, "code", code)...).wantTo("/clients")
-	b.get("/clients").want(200, "Your practice is set up")
+	b.post("/set-up", append(form, "code", code)...).wantTo("/second-step")
+	b.get("/clients").wantTo("/second-step?next=%2Fclients")
 	b.get("/set-up").want(404)
 	b.post("/set-up", append(form, "code", code)...).want(404)
 	s.as("").get("/clients").wantTo("/sign-in?next=%2Fclients")
