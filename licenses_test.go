@@ -54,7 +54,7 @@ func TestLicensesAreThoseOfWhatIsLinked(t *testing.T) {
 			t.Errorf("licenses.txt lacks %s: run make licenses", entry.Name())
 		}
 	}
-	for _, part := range []string{"Go, its library and runtime ", "SQLite ", "GNU C library"} {
+	for _, part := range []string{"Go, its library and runtime ", "SQLite ", "GNU C library", "SecLists"} {
 		if !strings.Contains(list, "\n"+part) {
 			t.Errorf("licenses.txt lacks %q", part)
 		}

@@ -1,6 +1,7 @@
 package practice
 
 import (
+	"cmp"
 	"crypto/rand"
 	"crypto/subtle"
 	_ "embed"
@@ -8,6 +9,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 
@@ -78,6 +80,20 @@ var commonWords = func() (words []string) {
 	return longestFirst(words)
 }()
 
+//go:embed leaked_passwords.txt
+var leakedPasswordList string
+
+// leakedPasswords are that list's lines, read when somebody first chooses a password.
+var leakedPasswords = sync.OnceValue(func() map[string]bool {
+	leaked := map[string]bool{}
+	for line := range strings.Lines(leakedPasswordList) {
+		if line[0] != '#' {
+			leaked[strings.TrimSpace(line)] = true
+		}
+	}
+	return leaked
+})
+
 // sequences are what fingers and alphabets make of themselves.
 var sequences = []string{
 	"abcdefghijklmnopqrstuvwxyz", "01234567890", "qwertyuiop", "asdfghjkl", "zxcvbnm", "qwertzuiop", "azertyuiop",
@@ -100,7 +116,7 @@ func passwordFault(password string, owner ...string) string {
 		return fmt.Sprintf("Use at least %d characters. A few words that don't belong together are easy to remember.", minPassword)
 	case n > maxPassword:
 		return fmt.Sprintf("Use at most %d characters.", maxPassword)
-	case repeats(password), guessable(letters(password), owner), guessable(letters(withoutDisguise.Replace(strings.ToLower(password))), owner):
+	case repeats(password), leakedPasswords()[withoutTail(letters(password))], guessable(letters(password), owner), guessable(letters(withoutDisguise.Replace(strings.ToLower(password))), owner):
 		return "That password is easy to guess. Use a few words that don't belong together, and no names or dates of yours."
 	}
 	return ""
@@ -127,6 +143,9 @@ func repeats(password string) bool {
 	}
 	return false
 }
+
+// withoutTail is a text without the digits at its ends, which everybody adds, unless there is nothing else.
+func withoutTail(text string) string { return cmp.Or(strings.Trim(text, "0123456789"), text) }
 
 var withoutDisguise = strings.NewReplacer("@", "a", "4", "a", "3", "e", "1", "i", "!", "i", "0", "o", "$", "s", "5", "s", "7", "t")
 

@@ -14,6 +14,7 @@ func TestPasswordFault(t *testing.T) {
 		"123456789012", "qwertyuiop123", "zyxwvutsrqponm", "1qaz2wsx3edc", "poiuytrewq12",
 		"Password1234", "p@ssw0rd1234", "passwordpassword", "Welcome2026!!", "ILoveYou!!!!1", "Summer2026!!!", "LetMeIn123456",
 		"correct horse battery staple", "This is my password!",
+		"unbelievable", "Leave me alone!", "CounterStrike99", "ghbdtnrfrltkf", "amsterdam-2019", // these leaked
 		"olga@willow.example", "OlgaOrtiz1984", "willowstreet2026", "Willow Street Counseling", "Núñez 17.03.1984",
 	} {
 		if passwordFault(password, owner...) == "" {
@@ -26,6 +27,18 @@ func TestPasswordFault(t *testing.T) {
 	} {
 		if fault := passwordFault(password, owner...); fault != "" {
 			t.Errorf("%q: %s", password, fault)
+		}
+	}
+}
+
+// At least 3,000 passwords that leaked and are long enough are known, in the form in which a password is looked up.
+func TestLeakedPasswordsAreMany(t *testing.T) {
+	if n := len(leakedPasswords()); n < 3000 {
+		t.Errorf("%d are known", n)
+	}
+	for leaked := range leakedPasswords() {
+		if withoutTail(letters(leaked)) != leaked {
+			t.Errorf("%q will never be found", leaked)
 		}
 	}
 }

@@ -17,14 +17,6 @@
     }
   })
 
-  // A <button data-copy="record"> copies the text of the element with that id, and says so.
-  on('click', async event => {
-    const button = event.target.closest('[data-copy]')
-    if (!button) return
-    await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent)
-    button.textContent = 'Copied'
-  })
-
   // <input type="checkbox" data-select-all="on"> ticks every enabled checkbox of that name in its form. Each one
   // that moves says so by its own change event would mean 25 requests: one on the last is enough, as a form posts whole.
   const boxes = all => [...all.form.elements].filter(box => box.name === all.dataset.selectAll && !box.disabled)

