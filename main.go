@@ -51,6 +51,7 @@ func commands() []command {
 		{"admin", "admin create [options]", "Make an administrator, on an empty folder the organization too.", admin},
 		{"import", "import [options] FILE.csv", "Import a list of clients, while the server is stopped.", importFile},
 		{"client", "client delete [options]", "Delete an archived client's data for good, while the server is stopped.", clientCommand},
+		{"key", "key new | key retire ID", "Print the line of a new key, or what takes the place of an old one's.", keyCommand},
 		{"healthcheck", "healthcheck [options]", "End with 0 when the server that these options name can serve.", healthcheck},
 		{"version", "version [-licenses]", "Print the version, or whose work is in the program.", printVersion},
 	}
@@ -104,13 +105,14 @@ type config struct {
 	smtpURL     string
 	smtpFrom    string
 	keyFile     string
+	key         string // the key file's text
 	proxyHeader string
 	proxies     []netip.Prefix
 }
 
 // setting is one line of the configuration: a flag, and the environment variable that gives its default.
 type setting struct {
-	flag    string
+	flag    string // empty: the environment alone, for everybody on the machine can read a flag
 	env     string
 	value   string // when neither is given
 	meaning string
@@ -160,6 +162,19 @@ var settings = []setting{
 		c.keyFile = v
 		return nil
 	}},
+	{"", "ANTEROOM_KEY", "", "instead of that file, its text, where commas may stand for line ends: as the command key new prints it", false, func(c *config, v string) error {
+		c.key = v
+		_, given := os.LookupEnv("ANTEROOM_KEY")
+		switch {
+		case v == "" && given:
+			return errors.New("it is empty")
+		case v == "":
+			return nil
+		case c.keyFile != "":
+			return errors.New("with it, -key-file (ANTEROOM_KEY_FILE) names another key: give one of the two")
+		}
+		return db.CheckKey(v)
+	}},
 }
 
 // private are the networks in which a proxy of one's own usually is: this machine, private and link-local ones.
@@ -200,14 +215,16 @@ func configure(name, usage, summary string, args []string, own []option, leave .
 	values := map[string]*string{}
 	var faults []error
 	for _, s := range settings {
-		if slices.Contains(leave, s.flag) {
+		if slices.Contains(leave, s.name()) {
 			continue
 		}
 		value, err := s.fromEnvironment()
 		if err != nil {
 			faults = append(faults, err)
 		}
-		values[s.flag] = flags.String(s.flag, value, s.meaning)
+		if values[s.name()] = &value; s.flag != "" {
+			flags.StringVar(&value, s.flag, value, s.meaning)
+		}
 	}
 	for _, o := range own {
 		switch value := o.value.(type) {
@@ -224,16 +241,23 @@ func configure(name, usage, summary string, args []string, own []option, leave .
 		return c, nil, err
 	}
 	for _, s := range settings {
-		value, ok := values[s.flag]
+		value, ok := values[s.name()]
 		if !ok {
 			continue
 		}
 		if err := s.read(&c, *value); err != nil {
-			faults = append(faults, fmt.Errorf("-%s (%s): %w", s.flag, s.env, err))
+			name := s.env
+			if s.flag != "" {
+				name = fmt.Sprintf("-%s (%s)", s.flag, s.env)
+			}
+			faults = append(faults, fmt.Errorf("%s: %w", name, err))
 		}
 	}
 	return c, flags.Args(), errors.Join(faults...)
 }
+
+// name is what the setting is called where it is left out.
+func (s setting) name() string { return cmp.Or(s.flag, s.env) }
 
 func (s setting) fromEnvironment() (string, error) {
 	if v, ok := os.LookupEnv(s.env); ok {
@@ -252,7 +276,11 @@ func printUsage(usage, summary string, own []option, leave []string) {
 		fmt.Printf("  -%-15s %s\n", o.flag, o.meaning)
 	}
 	for _, s := range settings {
-		if slices.Contains(leave, s.flag) {
+		if slices.Contains(leave, s.name()) {
+			continue
+		}
+		if s.flag == "" {
+			fmt.Printf("  %-16s %s\n", s.env, s.meaning)
 			continue
 		}
 		fmt.Printf("  -%-15s %s\n                   %s", s.flag, s.meaning, s.env)
@@ -297,6 +325,14 @@ func (c config) from() (db.Email, error) {
 	return db.ParseEmail(nowhere)
 }
 
+// open opens the database, sealed under the key that was given.
+func (c config) open(ctx context.Context, clock func() time.Time) (*db.DB, error) {
+	if c.key != "" {
+		return db.OpenWithKey(ctx, c.data, c.key, clock)
+	}
+	return db.Open(ctx, c.data, c.keyFile, clock)
+}
+
 func loopback(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()
@@ -332,7 +368,7 @@ func serveDemo(ctx context.Context, args []string) error {
 	var mailboxAddr string
 	c, _, err := configure("demo", "demo [options]", "Serve an invented practice in a throw-away folder, with a built-in mailbox.", args, []option{
 		{"mailbox-addr", "loopback address at which the mailbox takes mail, anybody's (" + mailbox.DefaultAddr + ", or a free port when that is taken)", &mailboxAddr},
-	}, "data", "smtp-url", "smtp-from", "key-file", "proxy-header", "trusted-proxies")
+	}, "data", "smtp-url", "smtp-from", "key-file", "ANTEROOM_KEY", "proxy-header", "trusted-proxies")
 	if err != nil {
 		return err
 	}
@@ -381,7 +417,7 @@ func serveSite(ctx context.Context, c config, clock func() time.Time, invented *
 		_, port, _ := net.SplitHostPort(listener.Addr().String()) // of port 0, the one that was free
 		c.public = &url.URL{Scheme: "http", Host: net.JoinHostPort("localhost", port)}
 	}
-	database, err := db.Open(ctx, c.data, c.keyFile, clock)
+	database, err := c.open(ctx, clock)
 	if err != nil {
 		return err
 	}
@@ -428,6 +464,13 @@ func serveSite(ctx context.Context, c config, clock func() time.Time, invented *
 	if err := introduce(ctx, c, p, invented); err != nil {
 		return err
 	}
+	sealCtx, stopSealing := context.WithCancel(ctx)
+	sealing := make(chan struct{})
+	go func() {
+		defer close(sealing)
+		p.KeepSealed(sealCtx, func(err error) { log.Error("seal anew", "error", err.Error()) })
+	}()
+	defer func() { stopSealing(); <-sealing }()
 	sweepCtx, stopSweeping := context.WithCancel(ctx)
 	sweeping := make(chan struct{})
 	go func() { defer close(sweeping); sweep(sweepCtx, p, log) }()
@@ -538,7 +581,7 @@ func admin(ctx context.Context, args []string) error {
 	if len(rest) > 0 {
 		return fmt.Errorf("what is %q?", rest[0])
 	}
-	database, err := db.Open(ctx, c.data, c.keyFile, time.Now)
+	database, err := c.open(ctx, time.Now)
 	if err != nil {
 		return err
 	}
@@ -623,7 +666,7 @@ func clientCommand(ctx context.Context, args []string) error {
 	if id == "" {
 		return errors.New("-id: say whose data is to be deleted")
 	}
-	database, err := db.Open(ctx, c.data, c.keyFile, time.Now)
+	database, err := c.open(ctx, time.Now)
 	if err != nil {
 		return err
 	}
@@ -671,7 +714,7 @@ func importFile(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	database, err := db.Open(ctx, c.data, c.keyFile, time.Now)
+	database, err := c.open(ctx, time.Now)
 	if err != nil {
 		return err
 	}
@@ -711,6 +754,45 @@ func printImport(found practice.Import) {
 	for _, v := range []practice.ImportVerdict{practice.ImportAdd, practice.ImportUpdate, practice.ImportHere, practice.ImportProblem} {
 		fmt.Printf("%d %s\n", found.Count[v], v)
 	}
+}
+
+// keyCommand prints a line for the key file, or for ANTEROOM_KEY.
+func keyCommand(_ context.Context, args []string) error {
+	const usage, summary = "key new | key retire [options] ID", "key new prints the line of a new key: add it after those that are there. A database that is made with ANTEROOM_KEY begins with one.\n" +
+		"key retire prints the line that takes the place of key ID's, once the screen Security, Keys says that nothing is sealed under it."
+	if len(args) == 1 && args[0] == "new" {
+		_, err := fmt.Println(db.NewKey())
+		return err
+	}
+	if len(args) > 0 && args[0] == "retire" {
+		args = args[1:]
+	} else if len(args) == 0 || !strings.HasPrefix(args[0], "-h") && !strings.HasPrefix(args[0], "--h") {
+		return errors.New("the command is: anteroom " + usage)
+	}
+	c, rest, err := configure("key", usage, summary, args, nil, "addr", "url", "smtp-url", "smtp-from", "proxy-header", "trusted-proxies")
+	if err != nil {
+		return err
+	}
+	if len(rest) != 1 {
+		return errors.New("the command is: anteroom " + usage)
+	}
+	line, err := c.retiredLine(rest[0])
+	if err == nil {
+		_, err = fmt.Println(line)
+	}
+	return err
+}
+
+func (c config) retiredLine(id string) (string, error) {
+	text := c.key
+	if text == "" {
+		file, err := os.ReadFile(cmp.Or(c.keyFile, db.KeyFile(c.data)))
+		if err != nil {
+			return "", err
+		}
+		text = string(file)
+	}
+	return db.RetiredLine(text, id)
 }
 
 func healthcheck(ctx context.Context, args []string) error {

@@ -66,7 +66,7 @@ func init() {
 // A folder that was restored or moved opens with its outbox paused.
 func Open(ctx context.Context, folder, keyFile string, clock func() time.Time) (*DB, error) {
 	if keyFile == "" {
-		db := &DB{folder: folder, clock: clock, keySource: keySource{file: filepath.Join(folder, "anteroom.key")}, keyBeside: true}
+		db := &DB{folder: folder, clock: clock, keySource: keySource{file: KeyFile(folder)}, keyBeside: true}
 		return db.open(ctx)
 	}
 	return (&DB{folder: folder, clock: clock, keySource: keySource{file: keyFile}}).open(ctx)
@@ -126,6 +126,9 @@ func (db *DB) open(ctx context.Context) (_ *DB, err error) {
 	db.read.SetMaxIdleConns(8)
 	return db, nil
 }
+
+// KeyFile is where the key file of a data folder is, unless another is given.
+func KeyFile(folder string) string { return filepath.Join(folder, "anteroom.key") }
 
 func databaseFile(folder string) string { return filepath.Join(folder, "anteroom.db") }
 

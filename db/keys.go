@@ -44,15 +44,15 @@ func parseKeyring(text string) (*Keyring, error) {
 			return nil, err
 		}
 		if k.index(key.id) >= 0 {
-			return nil, fmt.Errorf("the key file is damaged: it has two keys %s", key.id)
+			return nil, fmt.Errorf("the key is damaged: there are two of the id %s", key.id)
 		}
 		k.keys = append(k.keys, key)
 	}
 	if len(k.keys) == 0 {
-		return nil, errors.New("the key file is empty")
+		return nil, errors.New("there is no key")
 	}
 	if k.current = len(k.keys) - 1; k.keys[k.current].retired() {
-		return nil, errors.New("the key file is damaged: its last key, which is the one in use, is retired")
+		return nil, errors.New("the key is damaged: the last line, which is of the one in use, is of a retired one")
 	}
 	return k, nil
 }
@@ -66,7 +66,7 @@ func keyLines(text string) (lines []string) {
 	return lines
 }
 
-var errKeyLine = errors.New("the key file is damaged: each line is an id and 32 bytes in base64, or an id, the word retired and three times 32 bytes")
+var errKeyLine = errors.New("the key is damaged: each line is an id and 32 bytes in base64, or an id, the word retired and three times 32 bytes")
 
 func parseKey(line string) (masterKey, error) {
 	words := strings.Fields(line)
@@ -91,6 +91,12 @@ func parseKey(line string) (masterKey, error) {
 		wrap: subkey(secret, "wrap client keys"), relay: subkey(secret, "relay secrets"), factor: subkey(secret, "second steps"),
 		guess: subkey(secret, "attempts"),
 	}, nil
+}
+
+// CheckKey tells what is wrong with the text of a key file.
+func CheckKey(text string) error {
+	_, err := parseKeyring(text)
+	return err
 }
 
 // NewKey is the line of a new key.

@@ -132,9 +132,9 @@ func (tx *Tx) keysInUse() (*Keyring, error) {
 }
 
 // SealAnew seals what is under older keys anew under the one in use: client keys, and all else in sealedColumns. It does so a
-// few rows at a time, so that others write in between, and may be ended anywhere. It tells how many rows it left, for they
-// don't open.
-func (db *DB) SealAnew(ctx context.Context) (left int, err error) {
+// few rows at a time, so that others write in between, and may be ended anywhere. It tells how many rows it sealed, and how
+// many it left, for they don't open.
+func (db *DB) SealAnew(ctx context.Context) (sealed, left int, err error) {
 	var older []string
 	if err := db.View(ctx, func(tx *Tx) error {
 		inUse, err := tx.keyInUse()
@@ -144,7 +144,7 @@ func (db *DB) SealAnew(ctx context.Context) (left int, err error) {
 		older, err = column[string](tx, "SELECT key_id FROM keys WHERE key_id <> ?", inUse)
 		return err
 	}); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	for _, id := range older {
 		for _, s := range sealedColumns {
@@ -152,15 +152,17 @@ func (db *DB) SealAnew(ctx context.Context) (left int, err error) {
 				if err := db.Update(ctx, func(tx *Tx) error {
 					last, n, damaged, err := s.sealAnew(tx, id, after)
 					after, more = last, n == s.atOnce
-					left += damaged
+					if err == nil {
+						sealed, left = sealed+n-damaged, left+damaged
+					}
 					return err
 				}); err != nil {
-					return left, err
+					return sealed, left, err
 				}
 			}
 		}
 	}
-	return left, nil
+	return sealed, left, nil
 }
 
 // sealAnew seals the next few rows after one anew that are under an older key. It tells which was the last and how many they
@@ -219,8 +221,8 @@ func (tx *Tx) sealedUnder(id string) (any bool, err error) {
 }
 
 // RetireKeys retires the older keys under which nothing is sealed any more: of their lines in the key file only that is left
-// with which audit entries are verified and links made. Where it returns ErrKeyFile, whoever hosts the program has to do that,
-// and all else is done.
+// with which audit entries are verified and links made. A text that the host gave, it can't change; and with ErrKeyFile it says
+// that it couldn't change the file, but all else is done.
 func (db *DB) RetireKeys(ctx context.Context) error {
 	var cant error
 	err := db.Update(ctx, func(tx *Tx) error {
@@ -239,7 +241,7 @@ func (db *DB) RetireKeys(ctx context.Context) error {
 			} else if under {
 				continue
 			}
-			if at := tx.keys.index(e.id); !tx.keys.keys[at].retired() {
+			if at := tx.keys.index(e.id); db.keySource.file != "" && !tx.keys.keys[at].retired() {
 				if k, err := db.keySource.retire(tx.keys, at); err != nil {
 					cant = errors.Join(cant, err)
 				} else {

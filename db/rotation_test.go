@@ -123,8 +123,8 @@ func TestRotatedKeySealsAllAndTheOldOneOpensNothing(t *testing.T) {
 	if err := d.View(t.Context(), (*Tx).opens); err != nil {
 		t.Error("before it was sealed anew:", err)
 	}
-	if left, err := d.SealAnew(t.Context()); left != 0 || err != nil {
-		t.Fatal(left, err)
+	if sealed, left, err := d.SealAnew(t.Context()); sealed != 452 || left != 0 || err != nil {
+		t.Fatal(sealed, left, err)
 	}
 	for range 2 { // the second time there is nothing to do
 		if err := d.RetireKeys(t.Context()); err != nil {

@@ -240,6 +240,8 @@ var notices = map[string]string{
 	"outbox resumed":    "Letters leave again.",
 	"outbox tried":      "The mail server is being asked again.",
 
+	"key rotated": "Rotated. Everything new is sealed under the new key from now on. Copy the key file to where you keep it.",
+
 	"mail forgotten":        "The mail settings are forgotten, with their secrets. Letters wait until there are new ones.",
 	"mail saved":            "Saved. Letters go there from now on.",
 	"mail saved, set aside": "Saved. Letters go there from now on. Letters that were written for another From address, and now need attention: %s.",

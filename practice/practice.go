@@ -66,6 +66,7 @@ type Practice struct {
 	mail      atomic.Pointer[activeMail] // nil: no relay is set
 	mailTest  atomic.Pointer[MailTest]   // the latest
 	logHolds  atomic.Bool                // the database's log still holds what was deleted
+	sealing   sealing
 
 	setUp     atomic.Bool // there is an organization
 	setUpCode string
@@ -73,7 +74,7 @@ type Practice struct {
 
 // New returns a practice that keeps its records in database.
 func New(database *db.DB, config Config) *Practice {
-	return &Practice{config: config, db: database, slots: make(chan struct{}, hashSlots), setUpCode: newSetUpCode()}
+	return &Practice{config: config, db: database, slots: make(chan struct{}, hashSlots), setUpCode: newSetUpCode(), sealing: sealing{asked: make(chan struct{}, 1)}}
 }
 
 // Now is the time by the practice's clock.
