@@ -56,12 +56,16 @@ func (p *Practice) Keys(ctx context.Context, by Administrator) (k Keys, err erro
 
 // RotateKey makes a new key and puts it to use at once; KeepSealed then seals anew what is under the one before. known is the
 // id of the key that the administrator saw in use: when another is by now, it was rotated already, and nothing happens. It
-// returns Invalid for key where the key file can't be written: whoever hosts the program adds the key there.
+// returns ErrConfirm when who asks has to prove anew who they are, and Invalid for key where the key file can't be written:
+// whoever hosts the program adds the key there.
 func (p *Practice) RotateKey(ctx context.Context, by Administrator, known string) error {
 	if !by.administers() {
 		return ErrNotAllowed
 	}
 	err := p.db.Update(ctx, func(tx *db.Tx) error {
+		if err := by.confirmed(tx.Now()); err != nil {
+			return err
+		}
 		uses, err := tx.KeyUses()
 		if err != nil || uses[0].ID != known {
 			return err
