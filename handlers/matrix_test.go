@@ -1,0 +1,318 @@
+package handlers
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"anteroom/db"
+	"anteroom/practice"
+
+	"github.com/google/uuid"
+)
+
+// walkIn is somebody who comes to every route with a session, or with what is left of one.
+type walkIn struct {
+	name  string
+	state string // "in", "halfway" or "out"
+	staff *db.StaffMember
+	own   string // the client whose things are theirs, by first name
+}
+
+// walkIns are the cast and others, in every state that a session can be in.
+func (s *testSite) walkIns() (all []walkIn) {
+	s.t.Helper()
+	all = append(all, walkIn{name: "", state: "out"})
+	err := s.DB.Update(s.t.Context(), func(tx *db.Tx) error {
+		session := func(name string, m db.Session, change string, args ...any) error {
+			token, err := tx.AddSession(m)
+			if err != nil {
+				return err
+			}
+			s.Sessions[name] = token
+			if change == "" {
+				return nil
+			}
+			stored, err := tx.Session(token)
+			if err != nil {
+				return err
+			}
+			_, err = tx.ExecContext(s.t.Context(), "UPDATE sessions SET "+change+" WHERE public_id = ?", append(args, stored.PublicID)...)
+			return err
+		}
+		staff := func(name string, role db.Role, state string, permissions ...db.Permission) (m db.StaffMember, err error) {
+			m = db.StaffMember{Name: name, Role: role, Permissions: permissions}
+			if m.Email, err = db.ParseEmail(name + "@willow.example"); err != nil {
+				return m, err
+			}
+			if err := tx.AddStaff(&m); err != nil {
+				return m, err
+			}
+			all = append(all, walkIn{name: name, state: state, staff: &m})
+			return m, session(name, db.Session{StaffID: m.ID}, "confirmed_at = ?", s.Clock.Now().AddDate(100, 0, 0).UnixMilli())
+		}
+		client := func(name, state string) (c db.Client, err error) {
+			c = db.Client{FirstName: name, LastName: "Walker"}
+			if c.Email, err = db.ParseEmail(name + "@mail.example"); err != nil {
+				return c, err
+			}
+			if err := errors.Join(tx.AddClient(&c), tx.SetPortalPassword(c.ID, "x")); err != nil {
+				return c, err
+			}
+			all = append(all, walkIn{name: name, state: state, own: name})
+			return c, session(name, db.Session{ClientID: c.ID}, "")
+		}
+		passkey := func(clientID, staffID any) error {
+			_, err := tx.ExecContext(s.t.Context(), "INSERT INTO passkeys (public_id, client_id, staff_id, credential_id, credential, name, created_at) VALUES (?1, ?2, ?3, CAST(?1 AS BLOB), '{}', 'key', 1)",
+				uuid.NewString(), clientID, staffID)
+			return err
+		}
+		for _, m := range []practice.Staff{s.Olga.Staff, s.Tom, s.Tess, s.Finn} {
+			member, err := tx.Staff(m.PublicID())
+			if err != nil {
+				return err
+			}
+			name, _, _ := strings.Cut(member.Name, " ")
+			all = append(all, walkIn{name: name, state: "in", staff: &member})
+		}
+		all = append(all, walkIn{name: "Mia", state: "in", own: "Mia"}, walkIn{name: "Leo", state: "in", own: "Leo"})
+		olga := all[1].staff.ID
+
+		if _, err := staff("Fay", db.RoleStaff, "in", db.MayInviteClients, db.MayEditClients, db.MayReadForms); err != nil {
+			return err
+		}
+		if _, err := staff("Theo", db.RoleTherapist, "in", db.MayInviteClients); err != nil {
+			return err
+		}
+		stepped, err := staff("Stella", db.RoleAdministrator, "in") // has a second step, and took it
+		if err != nil {
+			return err
+		}
+		halfway, err := staff("Hal", db.RoleAdministrator, "halfway")
+		if err != nil {
+			return err
+		}
+		disabled, err := staff("Dora", db.RoleAdministrator, "out")
+		if err != nil {
+			return err
+		}
+		disabled.DisabledAt = tx.Now()
+		gwen, err := client("Gwen", "halfway")
+		if err != nil {
+			return err
+		}
+		otto, err := client("Otto", "out")
+		if err != nil {
+			return err
+		}
+		arno, err := client("Arno", "out")
+		if err != nil {
+			return err
+		}
+		if _, err := client("Cleo", "in"); err != nil {
+			return err
+		}
+		ended, long := tx.Now().Add(-15*time.Minute-time.Second).UnixMilli(), tx.Now().Add(-12*time.Hour-time.Second).UnixMilli()
+		err = errors.Join(passkey(nil, halfway.ID), passkey(nil, stepped.ID), passkey(gwen.ID, nil), tx.ChangeStaff(disabled),
+			session("Stella", db.Session{StaffID: stepped.ID, SteppedAt: tx.Now()}, "confirmed_at = ?", s.Clock.Now().AddDate(100, 0, 0).UnixMilli()),
+			session("idle", db.Session{StaffID: olga}, "seen_at = ?", ended),
+			session("old", db.Session{StaffID: olga}, "created_at = ?", long),
+			session("late", db.Session{StaffID: halfway.ID}, "created_at = ?", ended), // halfway for too long
+			session("gone", db.Session{StaffID: olga}, ""), tx.EndSession(s.Sessions["gone"]))
+		for _, name := range []string{"idle", "old", "late", "gone", "forged"} {
+			all = append(all, walkIn{name: name, state: "out"})
+		}
+		s.Sessions["forged"] = strings.Repeat("A", len(s.Sessions["gone"]))
+		_, off := tx.ExecContext(s.t.Context(), "UPDATE clients SET portal_off_at = 1 WHERE id = ?", otto.ID)
+		_, archived := tx.ExecContext(s.t.Context(), "UPDATE clients SET archived_at = 1 WHERE id = ?", arno.ID)
+		return errors.Join(err, off, archived)
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return all
+}
+
+// needs is the right that a staff member needs for a route that is about one client; elsewhere the audience says it all.
+var needs = []struct {
+	prefix, suffix string
+	right          practice.Right
+	hidden         bool           // who may not is told that it isn't there, also where they see the client
+	or             practice.Right // which does as well
+}{
+	{"/clients", "/drafts", practice.InviteClients, true, ""},
+	{"/clients", "/resend", practice.InviteClients, false, ""},
+	{"/clients", "/invitation", practice.InviteClients, false, ""},
+	{"/clients", "/reminders", practice.EditClients, false, practice.InviteClients},
+	{"/clients", "/edit", practice.EditClients, false, ""},
+	{"/clients", "/new-address", practice.EditClients, false, ""},
+	{"/clients", "/address-marks", practice.EditClients, false, practice.InviteClients},
+	{"/clients", "/archive", practice.EditClients, false, ""},
+	{"/clients", "/restore", practice.EditClients, false, ""},
+	{"/clients", "/release-address", practice.EditClients, false, ""},
+	{"/clients/new", "", practice.AddClients, false, ""},
+	{"/clients/:id", "", practice.SeeClients, true, ""},
+	{"/form-requests", "/revoke", practice.InviteClients, false, ""},
+	{"/form-requests", "", practice.ReadForms, true, ""},
+}
+
+// assigned are the cast's clients, by therapist.
+var assigned = map[string]string{"Tom": "Ann Sam Mia", "Tess": "Ben Leo"}
+
+// statusFor is the status with which a route answers a walk-in about somebody's thing; 0: what it answers an administrator, or
+// the one whose thing it is.
+func statusFor(t *testing.T, r route, about string, who walkIn) int {
+	t.Helper()
+	switch {
+	case r.audience.name == "anyone":
+		return 0
+	case r.audience.name == "halfway":
+		if who.state == "halfway" {
+			return 0
+		}
+		if who.state == "in" {
+			return http.StatusNotFound
+		}
+		return http.StatusSeeOther
+	case who.state != "in":
+		return http.StatusSeeOther
+	case r.audience.name == "person":
+		return 0
+	case r.audience.name == "client":
+		if who.own == "" || about != "" && who.own != about {
+			return http.StatusNotFound
+		}
+		return 0
+	case who.staff == nil:
+		return http.StatusNotFound
+	case r.audience.name == "administrator":
+		if who.staff.Role != db.RoleAdministrator {
+			return http.StatusForbidden
+		}
+		if strings.HasPrefix(r.path, importPath+"/") && who.name != "Olga" {
+			return http.StatusNotFound // a list is whoever's brought it
+		}
+		return 0
+	case r.path == "/clients" && r.method == "GET", r.path == "/what-you-may-do":
+		return 0
+	case r.path == "/clients":
+		if practice.ExtentOf(who.staff.Role, who.staff.Permissions, practice.AddClients) == practice.ToNobody {
+			return http.StatusForbidden
+		}
+		return 0
+	case strings.HasPrefix(r.path, "/drafts/"):
+		if who.name != "Olga" {
+			return http.StatusNotFound // a draft is its author's
+		}
+		return 0
+	}
+	for _, n := range needs {
+		if !strings.HasPrefix(r.path, n.prefix) || !strings.HasSuffix(r.path, n.suffix) {
+			continue
+		}
+		holds := func(right practice.Right) bool {
+			switch practice.ExtentOf(who.staff.Role, who.staff.Permissions, right) {
+			case practice.ToAll:
+				return about != "nobody"
+			case practice.ToAssigned:
+				return about == "" || slices.Contains(strings.Fields(assigned[who.name]), about)
+			}
+			return false
+		}
+		switch {
+		case holds(n.right), n.or != "" && holds(n.or):
+			return 0
+		case n.hidden, !holds(practice.SeeClients):
+			return http.StatusNotFound
+		}
+		return http.StatusForbidden
+	}
+	t.Fatalf("say in needs which right %s %s takes", r.method, r.path)
+	return 0
+}
+
+// about tells whose thing a target is.
+func about(name string) string {
+	for part, whose := range map[string]string{"Toms-Ann": "Ann", "Tesss-Leo": "Leo", "Leos-open": "Leo", "Mias-completed": "Mia", "nobodys": "nobody"} {
+		if strings.Contains(name, part) {
+			return whose
+		}
+	}
+	return ""
+}
+
+// TestAccessMatrix asks every route of the table, about every owner's things, for every kind of person in every state of a
+// session, and compares the answer with the rules. Whoever is refused reads nothing of anybody, and what isn't theirs reads as
+// what isn't there.
+func TestAccessMatrix(t *testing.T) {
+	const nothing = "00000000-0000-4000-8000-000000000000"
+	cells, refused := 0, 0
+	for _, r := range newSite(t).routes() {
+		for _, target := range targets(t, r.path) {
+			var s *testSite
+			var path string
+			var people []walkIn
+			stage := func() {
+				s = newSite(t)
+				s.library()
+				people = s.walkIns()
+				path = target.path(s)
+			}
+			stage()
+			words := append(s.castWords(), "Walker")
+			var entitled int
+			for i := range people {
+				who := people[i]
+				want := statusFor(t, r, about(target.name), who)
+				a := s.as(who.name).ask(r.method, path, form(r.method))
+				cells++
+				denied := want != 0
+				switch {
+				case r.audience.name == "anyone":
+					if who.state == "out" && entitled == 0 {
+						entitled = a.status
+					} else if who.state == "out" && a.status != entitled {
+						t.Errorf("%s %s tells %s %d, and nobody %d", r.method, target.name, who.name, a.status, entitled)
+					}
+				case !denied && who.name == "Olga":
+					entitled = a.status
+				case !denied && who.staff != nil && r.audience.name != "halfway" && a.status != entitled:
+					t.Errorf("%s %s tells %s %d, and Olga %d", r.method, target.name, who.name, a.status, entitled)
+				case !denied && a.status == http.StatusForbidden:
+					t.Errorf("%s %s refuses %s", r.method, target.name, who.name)
+				case denied && a.status != want:
+					t.Errorf("%s %s tells %s %d, want %d", r.method, target.name, who.name, a.status, want)
+				}
+				to := a.header.Get("Location")
+				if denied && want == http.StatusSeeOther && !strings.HasPrefix(to, map[string]string{"out": "/sign-in?", "halfway": secondStepPath + "?"}[who.state]) {
+					t.Errorf("%s %s sends %s to %s", r.method, target.name, who.name, to)
+				}
+				if denied {
+					refused++
+					own := map[string]string{"Mia": "Moreno", "Leo": "Lind"}[who.name]
+					for _, w := range words {
+						if strings.Contains(a.body, w) && !strings.Contains(w, who.name) && (own == "" || !strings.Contains(w, own)) && (who.own == "" || w != "Walker") {
+							t.Errorf("%s %s refuses %s, and shows %q", r.method, target.name, who.name, w)
+						}
+					}
+					if want == http.StatusNotFound && strings.Contains(path, "-") && strings.Contains(r.path, ":id") {
+						missing := strings.Replace(r.path, ":id", nothing, 1)
+						if b := s.as(who.name).ask(r.method, missing, form(r.method)); b.status != a.status || b.body != a.body {
+							t.Errorf("%s %s: what isn't theirs tells %s something else than what isn't there", r.method, target.name, who.name)
+						}
+					}
+				}
+				if r.method != "GET" && !denied && i+1 < len(people) {
+					stage() // a write may change what the next is told
+				}
+			}
+		}
+	}
+	t.Logf("%d cells, %d refusals", cells, refused)
+	if cells < 3000 || refused < 1500 {
+		t.Errorf("only %d cells, %d refusals", cells, refused)
+	}
+}
