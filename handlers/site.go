@@ -103,7 +103,7 @@ func New(config Config) (*Site, error) {
 		s.harden(&c.Response.Header)
 		handle(c)
 	}
-	s.app.Use(s.observe, refuseCompression, s.refuseForeignWrites, s.recognise, s.awaitSetUp, s.takeProof)
+	s.app.Use(s.observe, refuseTwoLengths, refuseCompression, s.refuseForeignWrites, s.recognise, s.awaitSetUp, s.takeProof)
 	for _, r := range s.routes() {
 		if r.audience.handler == nil {
 			return nil, fmt.Errorf("route %s %s has no audience", r.method, r.path)

@@ -84,3 +84,19 @@ func TestVendoredFileIsTheOneNamedInItsReadme(t *testing.T) {
 		t.Error("vendor/README.md names another sha256")
 	}
 }
+
+// What a page shows stays in the page: our scripts keep nothing in the browser, take no messages from other windows, and make
+// nothing that somebody typed into markup or script.
+func TestNothingIsKeptInBrowserStorage(t *testing.T) {
+	for name, file := range byName {
+		if !strings.HasSuffix(name, ".js") || strings.HasPrefix(name, "vendor/") {
+			continue
+		}
+		for _, word := range []string{"localStorage", "sessionStorage", "indexedDB", "caches.", "document.cookie", "postMessage", "onmessage", "'message'",
+			"innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function", "http:", "https:"} {
+			if strings.Contains(string(file.Body), word) {
+				t.Errorf("%s contains %s", name, word)
+			}
+		}
+	}
+}
