@@ -33,6 +33,9 @@ const (
 	LetterNewAddress  LetterKind = "new address" // asks a client to confirm it
 	LetterOldAddress  LetterKind = "old address" // tells the address that somebody signed in with that it was changed
 
+	LetterNewDevice  LetterKind = "new device"  // tells somebody that they signed in at a browser that wasn't known
+	LetterOwnAccount LetterKind = "own account" // tells somebody what changed in how they sign in
+
 	LetterInvitationReminder LetterKind = "invitation reminder" // repeats the invitation's link
 	LetterFormsReminder      LetterKind = "forms reminder"
 )
@@ -41,6 +44,9 @@ const (
 func (k LetterKind) Reminder() bool {
 	return k == LetterInvitationReminder || k == LetterFormsReminder
 }
+
+// Notice tells that a letter only says what happened to somebody's own account, and by now may have come too late to be of use.
+func (k LetterKind) Notice() bool { return k == LetterNewDevice || k == LetterOwnAccount }
 
 // Letter is one mail in the outbox, frozen when it was sent.
 type Letter struct {

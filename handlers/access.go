@@ -130,7 +130,7 @@ func (s *Site) browser(c *fiber.Ctx) practice.Browser {
 		device = newDevice()
 	}
 	s.cookie.set(c, deviceCookie, device, deviceLife)
-	return practice.Browser{Network: s.network(c), Device: device}
+	return practice.Browser{Network: s.network(c), Device: device, Words: browserWords(c.Get(fiber.HeaderUserAgent))}
 }
 
 func newDevice() string { return rand.Text() + rand.Text() } // 256 bits

@@ -173,6 +173,8 @@ var letterWords = map[db.LetterKind]string{
 	db.LetterNewPassword: "Link to a new password",
 	db.LetterNewAddress:  "Link to confirm a new address",
 	db.LetterOldAddress:  "Word of a new address",
+	db.LetterNewDevice:   "Word of a new sign-in",
+	db.LetterOwnAccount:  "Word of a change in how they sign in",
 
 	db.LetterInvitationReminder: "Reminder of the invitation",
 	db.LetterFormsReminder:      "Reminder of open forms",

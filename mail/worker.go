@@ -20,6 +20,7 @@ const (
 	giveUpAfter      = 5 * 24 * time.Hour
 	linkMustLast     = 2 * 24 * time.Hour // when a letter leaves; or half its life, where that is shorter
 	ReminderMustLast = 12 * time.Hour     // the link that a reminder repeats
+	noticeMustLeave  = 24 * time.Hour     // a letter that says what happened; later it would alarm, and not help
 	MaxUncertain     = 3                  // endings of one letter, so that no more copies of it ever leave
 
 	maxConnections = 10
@@ -750,8 +751,8 @@ func settlement(l db.Letter, r Result, now time.Time) db.Settlement {
 	return s
 }
 
-// TooLate says why a letter should not leave any more, and where that ends it; empty: it should. A reminder that comes too
-// late has lost nothing, so nobody needs to see to it.
+// TooLate says why a letter should not leave any more, and where that ends it; empty: it should. A reminder or a notice that
+// comes too late has lost nothing that somebody could still see to.
 func TooLate(l db.Letter, link db.Link, now time.Time) (why string, end db.LetterState) {
 	end, last := db.LetterNeedsAttention, linkMustLast
 	if l.Kind.Reminder() {
@@ -759,6 +760,8 @@ func TooLate(l db.Letter, link db.Link, now time.Time) (why string, end db.Lette
 	}
 	left := link.ExpiresAt.Sub(now)
 	switch {
+	case l.Kind.Notice() && now.Sub(l.CreatedAt) > noticeMustLeave:
+		return "It waited for more than a day, and what it tells of is past.", db.LetterCancelled
 	case now.Sub(l.CreatedAt) > giveUpAfter:
 		return "It waited for more than five days.", end
 	case l.LinkID == 0:

@@ -539,6 +539,18 @@ func TestLetterThatWouldArriveTooLateNeedsAttention(t *testing.T) {
 	}
 }
 
+// A notice that comes too late alarms and doesn't help: it is taken back, and nobody has to see to it.
+func TestNoticeThatComesTooLateIsTakenBack(t *testing.T) {
+	now := time.Unix(1e9, 0)
+	for _, kind := range []db.LetterKind{db.LetterNewDevice, db.LetterOwnAccount} {
+		for waited, want := range map[time.Duration]db.LetterState{0: "", noticeMustLeave: "", noticeMustLeave + time.Second: db.LetterCancelled} {
+			if why, end := TooLate(db.Letter{Kind: kind, CreatedAt: now.Add(-waited)}, db.Link{}, now); end != want || (why == "") != (want == "") {
+				t.Errorf("%s after %v: %q, %q", kind, waited, why, end)
+			}
+		}
+	}
+}
+
 func TestBackOffDoublesUpToAnHour(t *testing.T) {
 	for failures, want := range []time.Duration{time.Minute, 2 * time.Minute, 4 * time.Minute, 8 * time.Minute, 16 * time.Minute, 32 * time.Minute, time.Hour, time.Hour} {
 		seen := map[time.Duration]bool{}

@@ -153,6 +153,9 @@ func (p *Practice) ConfirmAddress(ctx context.Context, token, password string, a
 		session, err = p.enter(tx, &h.owner, at)
 		return err
 	})
+	if err == nil {
+		p.config.Wake()
+	}
 	return session, h.owner, err
 }
 

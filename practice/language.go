@@ -1,6 +1,7 @@
 package practice
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -22,6 +23,7 @@ type Language struct {
 	newPassword  accountMessage
 	newAddress   accountMessage
 	addressAsked accountMessage
+	notices      map[notice]accountMessage
 
 	sentBy, why   string // the footer's lines; {sender_name} and {practice_name} are filled in
 	notMeant      string // the words on the link below them
@@ -29,6 +31,7 @@ type Language struct {
 	and           func(next string) string
 	day           func(time.Time) string
 	minute        func(time.Time) string // a day and a time of day
+	browser       func(words string) string
 }
 
 // languages is the one table of them. The first is for everybody whose own is not among them.
@@ -114,6 +117,63 @@ The link works until {link_expires_on}. If you don't know what this is about, th
 Another email address was given for your account at {practice_name}. Until it is confirmed, you sign in with this one.
 
 If this wasn't you, or you don't expect it, please call us.`, "", ""),
+		notices: map[notice]accountMessage{
+			newDevice: newAccountMessage("{practice_name}: a new sign-in to your account", `Hello,
+
+Somebody, most likely you, signed in to your account at {practice_name} in a browser that hadn't been used for it before.
+
+When: {notice_time}
+
+Browser: {notice_browser}
+
+If it was you, there is nothing to do. If it wasn't, choose a new password now: that ends every other sign-in. Then please tell us.
+
+{portal_link}`, "Choose a new password", ""),
+			passwordChanged: newAccountMessage("{practice_name}: your password was changed", `Hello,
+
+The password of your account at {practice_name} was changed.
+
+When: {notice_time}
+
+Browser: {notice_browser}
+
+If it was you, there is nothing to do. If it wasn't, choose a new one now: that ends every other sign-in. Then please tell us.
+
+{portal_link}`, "Choose a new password", ""),
+			stepAdded: newAccountMessage("{practice_name}: a second step for your account", `Hello,
+
+A second step for signing in was added to your account at {practice_name}, besides your password.
+
+When: {notice_time}
+
+Browser: {notice_browser}
+
+If it was you, there is nothing to do. If it wasn't, choose a new password now: that ends every other sign-in. Then please tell us.
+
+{portal_link}`, "Choose a new password", ""),
+			stepRemoved: newAccountMessage("{practice_name}: a second step was removed", `Hello,
+
+A second step for signing in was removed from your account at {practice_name}.
+
+When: {notice_time}
+
+Browser: {notice_browser}
+
+If you did this, or asked us to, there is nothing to do. If you don't know why, choose a new password now: that ends every other sign-in. Then please tell us.
+
+{portal_link}`, "Choose a new password", ""),
+			codesUsedUp: newAccountMessage("{practice_name}: your last recovery code was used", `Hello,
+
+The last recovery code of your account at {practice_name} was used to sign in.
+
+When: {notice_time}
+
+Browser: {notice_browser}
+
+If it was you, make new codes soon: without one, whoever loses the second step can't sign in. If it wasn't, choose a new password now: that ends every other sign-in. Then please tell us.
+
+{portal_link}`, "Choose a new password", ""),
+		},
 		sentBy:        "{sender_name} sent you this for {practice_name}.",
 		why:           "You get this mail because {practice_name} has this address on file for you.",
 		notMeant:      "This wasn't meant for me",
@@ -121,6 +181,7 @@ If this wasn't you, or you don't expect it, please call us.`, "", ""),
 		and:           func(string) string { return " and " },
 		day:           func(t time.Time) string { return t.Format("Monday, January 2, 2006") },
 		minute:        func(t time.Time) string { return t.Format("Monday, January 2, 2006, 3:04 PM") },
+		browser:       func(words string) string { return cmp.Or(words, unknownBrowser) },
 	},
 	{
 		Tag: "es", Key: "es", Name: "Spanish",
@@ -203,6 +264,63 @@ El enlace funciona hasta el {link_expires_on}. Si no sabe de qué se trata, no t
 Se indicó otra dirección de correo para su cuenta en {practice_name}. Hasta que se confirme, usted inicia sesión con esta.
 
 Si no fue usted, o no lo esperaba, por favor llámenos.`, "", ""),
+		notices: map[notice]accountMessage{
+			newDevice: newAccountMessage("{practice_name}: un nuevo inicio de sesión en su cuenta", `Hola:
+
+Alguien, probablemente usted, inició sesión en su cuenta en {practice_name} con un navegador que no se había usado antes para ella.
+
+Cuándo: {notice_time}
+
+Navegador: {notice_browser}
+
+Si fue usted, no tiene que hacer nada. Si no, elija ahora una contraseña nueva: así se cierran todas las demás sesiones. Después, por favor avísenos.
+
+{portal_link}`, "Elegir una contraseña nueva", ""),
+			passwordChanged: newAccountMessage("{practice_name}: se cambió su contraseña", `Hola:
+
+Se cambió la contraseña de su cuenta en {practice_name}.
+
+Cuándo: {notice_time}
+
+Navegador: {notice_browser}
+
+Si fue usted, no tiene que hacer nada. Si no, elija ahora una nueva: así se cierran todas las demás sesiones. Después, por favor avísenos.
+
+{portal_link}`, "Elegir una contraseña nueva", ""),
+			stepAdded: newAccountMessage("{practice_name}: un segundo paso para su cuenta", `Hola:
+
+Se añadió a su cuenta en {practice_name} un segundo paso para iniciar sesión, además de su contraseña.
+
+Cuándo: {notice_time}
+
+Navegador: {notice_browser}
+
+Si fue usted, no tiene que hacer nada. Si no, elija ahora una contraseña nueva: así se cierran todas las demás sesiones. Después, por favor avísenos.
+
+{portal_link}`, "Elegir una contraseña nueva", ""),
+			stepRemoved: newAccountMessage("{practice_name}: se quitó un segundo paso", `Hola:
+
+Se quitó de su cuenta en {practice_name} un segundo paso para iniciar sesión.
+
+Cuándo: {notice_time}
+
+Navegador: {notice_browser}
+
+Si lo hizo usted, o nos lo pidió, no tiene que hacer nada. Si no sabe por qué, elija ahora una contraseña nueva: así se cierran todas las demás sesiones. Después, por favor avísenos.
+
+{portal_link}`, "Elegir una contraseña nueva", ""),
+			codesUsedUp: newAccountMessage("{practice_name}: se usó su último código de recuperación", `Hola:
+
+Se usó el último código de recuperación de su cuenta en {practice_name} para iniciar sesión.
+
+Cuándo: {notice_time}
+
+Navegador: {notice_browser}
+
+Si fue usted, cree pronto códigos nuevos: sin ellos, quien pierde el segundo paso no puede iniciar sesión. Si no, elija ahora una contraseña nueva: así se cierran todas las demás sesiones. Después, por favor avísenos.
+
+{portal_link}`, "Elegir una contraseña nueva", ""),
+		},
 		sentBy:        "{sender_name} le envió este correo en nombre de {practice_name}.",
 		why:           "Recibe este correo porque {practice_name} tiene registrada esta dirección para usted.",
 		notMeant:      "Este correo no era para mí",
@@ -210,6 +328,7 @@ Si no fue usted, o no lo esperaba, por favor llámenos.`, "", ""),
 		and:           spanishAnd,
 		day:           spanishDay,
 		minute:        func(t time.Time) string { return spanishDay(t) + ", " + spanishClock(t) },
+		browser:       spanishBrowser,
 	},
 }
 
@@ -273,4 +392,15 @@ func spanishClock(t time.Time) string {
 		half = "p. m."
 	}
 	return t.Format("3:04 ") + half
+}
+
+// unknownBrowser is a browser that doesn't say what it is.
+const unknownBrowser = "A browser that doesn't say which"
+
+// spanishBrowser says in Spanish what a browser calls itself. Names stay as they are.
+func spanishBrowser(words string) string {
+	if words == "" {
+		return "Un navegador que no dice cuál es"
+	}
+	return strings.NewReplacer("A browser", "Un navegador", " on ", " en ").Replace(words)
 }

@@ -28,13 +28,20 @@ func TestLanguagesAreComplete(t *testing.T) {
 				t.Errorf("%s: no words on the button of %s", l.Name, kind)
 			}
 		}
-		for name, pair := range map[string][2]accountMessage{
+		pairs := map[string][2]accountMessage{
 			"new password": {first.newPassword, l.newPassword}, "new address": {first.newAddress, l.newAddress}, "address asked": {first.addressAsked, l.addressAsked},
-		} {
+		}
+		for what, english := range first.notices {
+			pairs[string(what)] = [2]accountMessage{english, l.notices[what]}
+		}
+		for name, pair := range pairs {
 			want, got := pair[0], pair[1]
 			if got.message == nil || !slices.Equal(want.message.Placeholders(), got.message.Placeholders()) || (want.button == "") != (got.button == "") || (want.why == "") != (got.why == "") {
 				t.Errorf("%s: %s isn't what it is in %s", l.Name, name, first.Name)
 			}
+		}
+		if l.browser("") == "" || !strings.Contains(l.browser("Firefox on Windows"), "Firefox") {
+			t.Errorf("%s: no words for a browser", l.Name)
 		}
 		for _, words := range []string{l.sentBy, l.why} {
 			if !strings.Contains(words, "{practice_name}") {

@@ -167,6 +167,7 @@ func (p *Practice) ChoosePassword(ctx context.Context, token, password string, a
 	if err != nil {
 		return "", Actor{}, err
 	}
+	p.config.Wake()
 	return session, h.owner, nil
 }
 
@@ -239,6 +240,12 @@ func (p *Practice) setPassword(tx *db.Tx, who *Actor, hash, act string, at Brows
 	}
 	if err := errors.Join(tx.EndSessions(clientID, staffID), tx.ClearAttempts("account "+who.email().Canonical())); err != nil {
 		return "", err
+	}
+	if act == passwordActs[db.LinkNewPassword] {
+		if err := p.tell(tx, *who, passwordChanged, at); err != nil {
+			return "", err
+		}
+		at.told = true
 	}
 	if err := tx.Audit(db.AuditEntry{StaffID: staffID, ByClient: clientID, ClientID: clientID, Act: act}); err != nil {
 		return "", err
@@ -441,12 +448,17 @@ func (p *Practice) sendAccountLetter(tx *db.Tx, m accountMessage, to Actor, purp
 }
 
 func (p *Practice) writeAccountLetter(o db.Organization, m accountMessage, to Actor, now time.Time, life time.Duration) (mail.Letter, error) {
+	return p.writeLetterTo(o, m, to, now, map[string]string{"link_expires_on": languageOf(to.client.record).minute(now.Add(life).In(o.TimeZone))}, "link/"+mail.Slot)
+}
+
+// writeLetterTo composes a letter to somebody about their own way in. Its button, where it has one, leads to path.
+func (p *Practice) writeLetterTo(o db.Organization, m accountMessage, to Actor, now time.Time, values map[string]string, path string) (mail.Letter, error) {
 	l := languageOf(to.client.record)
 	frame := p.frame(o, l, now)
-	frame.To, frame.Button, frame.Values = to.address(), m.button, map[string]string{"practice_name": o.Name}
+	frame.To, frame.Button, frame.Values = to.address(), m.button, values
+	values["practice_name"] = o.Name
 	if m.button != "" {
-		frame.Values[mail.Link] = p.link("link/" + mail.Slot)
-		frame.Values["link_expires_on"] = l.minute(now.Add(life).In(o.TimeZone))
+		values[mail.Link] = p.link(path)
 	}
 	if to.staff.member.ID != 0 {
 		frame.Footer += "If this mail wasn't meant for you, please tell us and delete it."

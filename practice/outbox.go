@@ -288,7 +288,10 @@ func (p *Practice) eachLetter(ctx context.Context, by Administrator, act string,
 
 // mayRetry says what speaks against sending the same letter once more; empty: nothing.
 func (p *Practice) mayRetry(tx *db.Tx, l db.OutboxLetter) (string, error) {
-	const anew = " Send a new one instead."
+	anew := " Send a new one instead."
+	if l.Kind.Notice() {
+		anew = "" // there is nothing to send anew
+	}
 	switch {
 	case l.State == db.LetterSending:
 		return "It is on its way.", nil
@@ -311,7 +314,7 @@ func (p *Practice) mayRetry(tx *db.Tx, l db.OutboxLetter) (string, error) {
 	if why, _ := mail.TooLate(l.Letter, link, tx.Now()); why != "" {
 		return why + anew, nil
 	}
-	if replaced, err := tx.LetterReplaced(l.Letter); err != nil || replaced {
+	if replaced, err := tx.LetterReplaced(l.Letter); err != nil || replaced && !l.Kind.Notice() {
 		return "A newer letter took its place.", err
 	}
 	why, err := tx.LetterMayNotLeave(l.ID)

@@ -24,6 +24,8 @@ type Browser struct {
 	Network string // as guesses are counted
 	Device  string // the value of its own long-lived cookie; empty: it has none
 	Words   string // what it calls itself, in a few words
+
+	told bool // a letter says already what is being done there
 }
 
 // SignIn opens a session for the staff member or client with this address and password, and returns the cookie's value. Who
@@ -84,6 +86,7 @@ func (p *Practice) SignIn(ctx context.Context, address, password string, at Brow
 	if closed {
 		return "", Actor{}, ErrPortalOff
 	}
+	p.config.Wake() // of a letter about it
 	return token, who, nil
 }
 
@@ -131,8 +134,11 @@ func (p *Practice) renewed(tx *db.Tx, who Actor, token string, at Browser, stepp
 	return renewed, who, tx.Audit(entry)
 }
 
-// arrived notes that somebody is in wholly.
-func (p *Practice) arrived(tx *db.Tx, who Actor, _ Browser, how string) error {
+// arrived notes that somebody is in wholly, and tells them of a browser that they weren't in at before.
+func (p *Practice) arrived(tx *db.Tx, who Actor, at Browser, how string) error {
+	if err := p.noteDevice(tx, who, at); err != nil {
+		return err
+	}
 	entry := who.entry("signed in")
 	entry.Detail = how
 	return tx.Audit(entry)
@@ -267,7 +273,8 @@ func (p *Practice) NoteRefusal(ctx context.Context, who Actor, asked string) err
 	})
 }
 
-// Sweep forgets sessions that ended, guesses that no longer count, and lists that nobody imported.
+// Sweep forgets sessions that ended, guesses that no longer count, lists that nobody imported, and browsers that nobody came
+// back to for a year.
 func (p *Practice) Sweep(ctx context.Context) error {
 	if p.logHolds.Load() {
 		if err := p.emptyLog(ctx); err != nil {
@@ -276,6 +283,6 @@ func (p *Practice) Sweep(ctx context.Context) error {
 	}
 	return p.db.Update(ctx, func(tx *db.Tx) error {
 		return errors.Join(tx.SweepSessions(tx.Now().Add(-idleLimit), tx.Now().Add(-absoluteLimit)), tx.SweepAttempts(tx.Now().Add(-askWindow)),
-			tx.SweepImports(tx.Now().Add(-importLife)), tx.SweepTouches(), tx.SweepAddressChanges())
+			tx.SweepImports(tx.Now().Add(-importLife)), tx.SweepTouches(), tx.SweepAddressChanges(), tx.SweepDevices(tx.Now().Add(-deviceLife)))
 	})
 }

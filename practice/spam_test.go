@@ -93,6 +93,11 @@ func everyLetter(t *testing.T, language string, logo []byte) (all []posted) {
 	}
 	must(p.ForgotPassword(t.Context(), "mia@mail.example", "192.0.2.1"))
 	must(newEmail(t, &cast.Cast{Practice: p}, c.Olga.Staff, c.Leo, "leo@oak.example")) // to the old and to the new address
+	mia, err := p.Authenticate(t.Context(), c.Sessions["Mia"], false)
+	must(err)
+	for _, what := range practice.Notices() {
+		update(t, c, func(tx *db.Tx) error { return p.Tell(tx, mia, what, practice.Browser{Words: "Firefox on Windows"}) })
+	}
 	_, err = p.AddStaff(t.Context(), c.Olga, practice.StaffEntry{Name: "Nora Nash", Email: "nora@willow.example", Role: db.RoleTherapist})
 	must(err)
 	must(p.SendTestLetter(t.Context(), c.Olga))

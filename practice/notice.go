@@ -1,0 +1,59 @@
+package practice
+
+import (
+	"time"
+
+	"anteroom/db"
+)
+
+// notice is what a person is told by mail of their own way in, so that they notice when it wasn't them. It names nothing of
+// health, nor any form.
+type notice string
+
+const (
+	newDevice       notice = "new device"       // signed in at a browser that wasn't known
+	passwordChanged notice = "password changed" // chose another password
+	stepAdded       notice = "step added"       // an authenticator app or a passkey
+	stepRemoved     notice = "step removed"
+	codesUsedUp     notice = "codes used up" // the last recovery code was taken
+)
+
+// deviceLife is how long a browser is known after somebody was in at it.
+const deviceLife = 365 * 24 * time.Hour
+
+// tell queues the letter that tells a person, in their language, what happened to their account just now, and at which browser.
+// One that waits for more than a day is dropped. Whoever calls it wakes the outbox after the commit.
+func (p *Practice) tell(tx *db.Tx, who Actor, what notice, at Browser) error {
+	o, err := tx.Organization()
+	if err != nil {
+		return err
+	}
+	l := languageOf(who.client.record)
+	letter, err := p.writeLetterTo(o, l.notices[what], who, tx.Now(), map[string]string{
+		"notice_time":    l.minute(tx.Now().In(o.TimeZone)),
+		"notice_browser": l.browser(at.Words),
+	}, "forgotten-password")
+	if err != nil {
+		return err
+	}
+	kind := db.LetterOwnAccount
+	if what == newDevice {
+		kind = db.LetterNewDevice
+	}
+	clientID, staffID := who.ids()
+	return p.queue(tx, letter, db.Letter{Kind: kind, StaffID: staffID, ClientID: clientID})
+}
+
+// noteDevice remembers the browser at which a person is in, and tells them of one that they were never in at before. The first
+// of an account is told to nobody: it is where the password was chosen.
+func (p *Practice) noteDevice(tx *db.Tx, who Actor, at Browser) error {
+	if at.Device == "" {
+		return nil
+	}
+	clientID, staffID := who.ids()
+	known, others, err := tx.RememberDevice(clientID, staffID, at.Device)
+	if err != nil || known || !others || at.told {
+		return err
+	}
+	return p.tell(tx, who, newDevice, at)
+}

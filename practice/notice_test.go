@@ -1,0 +1,166 @@
+package practice_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"anteroom/db"
+	"anteroom/practice"
+	"anteroom/practice/cast"
+)
+
+// comesIn signs somebody in at a browser.
+func comesIn(t *testing.T, c *cast.Cast, address, device, words string) {
+	t.Helper()
+	if _, _, err := c.Practice.SignIn(t.Context(), address, cast.Password, practice.Browser{Network: "192.0.2.1", Device: device, Words: words}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// noticesTo counts the letters of a kind to somebody.
+func noticesTo(t *testing.T, c *cast.Cast, clientID, staffID int64, kind db.LetterKind) (n int) {
+	t.Helper()
+	for _, l := range lettersTo(t, c, clientID, staffID) {
+		if l.Kind == kind {
+			n++
+		}
+	}
+	return n
+}
+
+// A letter tells of a browser that somebody was never in at before, but for the first one; not again for a year.
+func TestNewDeviceIsTold(t *testing.T) {
+	for _, who := range []struct {
+		name, address string
+		id            func(*cast.Cast) (clientID, staffID int64)
+	}{
+		{"a client", "mia@mail.example", func(c *cast.Cast) (int64, int64) { return c.Mia.ID, 0 }},
+		{"a therapist", "tom@willow.example", func(c *cast.Cast) (int64, int64) { return 0, staffID(t, c, c.Tom.PublicID()) }},
+	} {
+		t.Run(who.name, func(t *testing.T) {
+			c := cast.New(t)
+			clientID, staffID := who.id(c)
+			step := func(what, device string, want int) {
+				t.Helper()
+				comesIn(t, c, who.address, device, "Firefox on Windows")
+				if n := noticesTo(t, c, clientID, staffID, db.LetterNewDevice); n != want {
+					t.Errorf("%s: %d letters, want %d", what, n, want)
+				}
+			}
+			step("the first browser", "one", 0)
+			step("the same again", "one", 0)
+			step("no browser's cookie", "", 0)
+			step("another", "two", 1)
+			step("that one again", "two", 1)
+			step("the first again", "one", 1)
+			comesIn(t, c, "leo@mail.example", "three", "") // is known of Leo, and of nobody else
+			step("somebody else's", "three", 2)
+			c.Clock.Move(300 * 24 * time.Hour)
+			step("before a year is over", "one", 2)
+			c.Clock.Move(100 * 24 * time.Hour)
+			if err := c.Practice.Sweep(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			step("used within the year", "one", 2)
+			step("unused for a year", "two", 3)
+		})
+	}
+}
+
+// Fifty browsers of a person are remembered, and for each more the one that was longest out of use is forgotten.
+func TestKnownDevicesAreBounded(t *testing.T) {
+	c := cast.New(t)
+	for i := range 60 {
+		c.Clock.Move(20 * time.Minute)
+		comesIn(t, c, "mia@mail.example", strings.Repeat("x", i+1), "")
+	}
+	var kept int
+	if err := c.DB.View(t.Context(), func(tx *db.Tx) error {
+		return tx.QueryRowContext(t.Context(), "SELECT count(*) FROM devices WHERE client_id = ?", c.Mia.ID).Scan(&kept)
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if kept != 50 {
+		t.Errorf("%d browsers are remembered, want 50", kept)
+	}
+	told := noticesTo(t, c, c.Mia.ID, 0, db.LetterNewDevice)
+	comesIn(t, c, "mia@mail.example", strings.Repeat("x", 11), "")
+	if n := noticesTo(t, c, c.Mia.ID, 0, db.LetterNewDevice); n != told {
+		t.Error("the fiftieth last browser was forgotten")
+	}
+	comesIn(t, c, "mia@mail.example", strings.Repeat("x", 10), "")
+	if n := noticesTo(t, c, c.Mia.ID, 0, db.LetterNewDevice); n != told+1 {
+		t.Error("the one before it was not")
+	}
+}
+
+// The letter says when and at what, in the reader's language, leads to where a password is asked for anew, and says no word
+// of forms. Nothing that it holds opens anything.
+func TestNewDeviceLetter(t *testing.T) {
+	for tag, words := range map[string][]string{
+		"en": {"Monday, November 2, 2026, 10:04 AM", "Firefox on Windows", "Choose a new password", "/forgotten-password", "tell us"},
+		"es": {"lunes, 2 de noviembre de 2026, 10:04 a. m.", "Firefox en Windows", "Elegir una contrase=C3=B1a nueva", "/forgotten-password"},
+	} {
+		c := cast.New(t)
+		reads(t, c, tag, &c.Mia)
+		comesIn(t, c, "mia@mail.example", "one", "")
+		comesIn(t, c, "mia@mail.example", "two", "Firefox on Windows")
+		mail := strings.ReplaceAll(lastMail(t, c), "=\r\n", "")
+		for _, word := range words {
+			if !strings.Contains(mail, word) {
+				t.Errorf("%s: no %q in\n%s", tag, word, mail)
+			}
+		}
+		for _, word := range []string{"/link/", "form", "PHQ"} {
+			if strings.Contains(strings.NewReplacer("Content-Transfer", "", "platform", "", "format", "").Replace(mail), word) {
+				t.Errorf("%s: %q in\n%s", tag, word, mail)
+			}
+		}
+	}
+}
+
+// Whoever chooses a new password by a mailed link is told of it, once, wherever they are; whoever chooses their first isn't.
+func TestPasswordChangeIsTold(t *testing.T) {
+	c := cast.New(t)
+	comesIn(t, c, "mia@mail.example", "one", "")
+	if err := c.Practice.ForgotPassword(t.Context(), "mia@mail.example", "192.0.2.1"); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := c.Practice.ChoosePassword(t.Context(), lastToken(t, c, c.Mia.ID, 0), "another quiet place", practice.Browser{Network: "192.0.2.1", Device: "two"}); err != nil {
+		t.Fatal(err)
+	}
+	if own, device := noticesTo(t, c, c.Mia.ID, 0, db.LetterOwnAccount), noticesTo(t, c, c.Mia.ID, 0, db.LetterNewDevice); own != 1 || device != 0 {
+		t.Errorf("%d letters about the password, %d about the browser; want 1 and 0", own, device)
+	}
+	if _, _, err := c.Practice.ChoosePassword(t.Context(), invite(t, c), "another quiet place", practice.Browser{Network: "192.0.2.1", Device: "two"}); err != nil {
+		t.Fatal(err)
+	}
+	if own, device := noticesTo(t, c, c.Ann.ID, 0, db.LetterOwnAccount), noticesTo(t, c, c.Ann.ID, 0, db.LetterNewDevice); own != 0 || device != 0 {
+		t.Errorf("Ann, who joined: %d and %d letters, want none", own, device)
+	}
+}
+
+// A notice that waited for more than a day is dropped, also where somebody would have it tried again; and it is no sending.
+func TestLateNoticesAreDropped(t *testing.T) {
+	c := cast.New(t)
+	comesIn(t, c, "mia@mail.example", "one", "")
+	comesIn(t, c, "mia@mail.example", "two", "")
+	notice := lettersTo(t, c, c.Mia.ID, 0)[0]
+	if d := details(t, c, c.Mia); len(d.Sendings) != 0 || len(d.Letters) != 1 || d.Letters[0].Kind != db.LetterNewDevice {
+		t.Errorf("Client Details shows sendings %v and letters %v", d.Sendings, d.Letters)
+	}
+	comesIn(t, c, "mia@mail.example", "three", "")
+	update(t, c, func(tx *db.Tx) error {
+		_, err := tx.ExecContext(t.Context(), "UPDATE letters SET state = 'failed', settled_at = created_at WHERE id = ?", notice.ID)
+		return err
+	})
+	if err := c.Practice.RetryLetter(t.Context(), c.Olga, notice.PublicID); err != nil {
+		t.Errorf("a newer notice took its place: %v", err)
+	}
+	c.Clock.Move(25 * time.Hour)
+	if err := c.Practice.RetryLetter(t.Context(), c.Olga, notice.PublicID); !strings.Contains(errors.Join(err).Error(), "more than a day") {
+		t.Errorf("tried again after more than a day: %v", err)
+	}
+}
