@@ -485,7 +485,7 @@ func serveSite(ctx context.Context, c config, clock func() time.Time, invented *
 	}()
 	defer func() { stopChecking(); <-checking }()
 	served := make(chan error, 1)
-	go func() { served <- site.App().Listener(listener) }()
+	go func() { served <- site.Serve(listener) }()
 	select {
 	case err := <-served:
 		return err

@@ -29,7 +29,7 @@ func (s *testSite) listen() (addr string) {
 		s.t.Fatal(err)
 	}
 	served := make(chan error, 1)
-	go func() { served <- s.app.Listener(l) }()
+	go func() { served <- s.Serve(l) }()
 	s.t.Cleanup(func() {
 		s.app.ShutdownWithTimeout(time.Second)
 		<-served

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
+	"github.com/valyala/fasthttp"
 )
 
 // network is where a request comes from, as guesses are counted: whoever is connected or, where that is a proxy of ours, whom it
@@ -16,8 +17,13 @@ func (s *Site) network(c *fiber.Ctx) string {
 	if s.ProxyHeader == "" || !s.proxy(peer) {
 		return networkOf(peer)
 	}
+	return s.named(&c.Request().Header, peer)
+}
+
+// named is the network that a header names, or that of peer, the proxy which brought it.
+func (s *Site) named(h *fasthttp.RequestHeader, peer string) string {
 	seen := peer
-	for _, line := range slices.Backward(c.Request().Header.PeekAll(s.ProxyHeader)) {
+	for _, line := range slices.Backward(h.PeekAll(s.ProxyHeader)) {
 		for _, named := range slices.Backward(strings.Split(string(line), ",")) {
 			address, ok := withoutPort(strings.TrimSpace(named))
 			if !ok {

@@ -40,9 +40,10 @@ type Config struct {
 // Site serves Anteroom's pages.
 type Site struct {
 	Config
-	app    *fiber.App
-	cookie cookies
-	engine *html.Engine
+	app      *fiber.App
+	cookie   cookies
+	engine   *html.Engine
+	arrivals arrivals
 }
 
 // How large a request's body may be, in bytes. Bodies are held in memory, so strangers get little of it.
@@ -60,6 +61,11 @@ const importTime = 5 * time.Minute
 
 // limit says, before a body is read, how large it may be.
 func (s *Site) limit(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
+	if s.ProxyHeader != "" {
+		if network := s.named(h, ""); network != "" && s.arrivals.come(h, network, time.Now()) {
+			return fasthttp.RequestConfig{MaxRequestBodySize: 1} // what is larger isn't waited for
+		}
+	}
 	if n := h.ContentLength(); n != chunked && n <= maxStranger {
 		return fasthttp.RequestConfig{MaxRequestBodySize: maxStranger}
 	}
@@ -78,7 +84,8 @@ const chunked = -1
 
 // New returns a site with every route of its table mounted, or says which template or route is wrong.
 func New(config Config) (*Site, error) {
-	s := &Site{Config: config, cookie: newCookies(config.Public)}
+	s := &Site{Config: config, cookie: newCookies(config.Public),
+		arrivals: arrivals{guests: crowd{of: map[string]int{}}, by: map[*fasthttp.RequestHeader]arrival{}}}
 	s.engine = html.NewFileSystem(http.FS(views.Files), ".html")
 	s.engine.AddFuncMap(s.templateFuncs())
 	if err := s.engine.Load(); err != nil {
@@ -87,7 +94,7 @@ func New(config Config) (*Site, error) {
 	s.app = fiber.New(fiber.Config{
 		Immutable:             true, // else what a request said turns into what another says
 		BodyLimit:             maxBody,
-		Concurrency:           maxConnections,
+		Concurrency:           maxConnections + 64, // the door refuses before the server does
 		ReadBufferSize:        16 << 10,
 		ReadTimeout:           30 * time.Second,
 		WriteTimeout:          60 * time.Second,
@@ -98,10 +105,20 @@ func New(config Config) (*Site, error) {
 	})
 	server := s.app.Server()
 	server.HeaderReceived = s.limit
-	handle := server.Handler
+	handle, fail := server.Handler, server.ErrorHandler
 	server.Handler = func(c *fasthttp.RequestCtx) { // Fiber answers an unknown method before any middleware
 		s.harden(&c.Response.Header)
+		if s.arrivals.tooMany(&c.Request.Header) {
+			c.SetUserValue(crowdedKey, true)
+		}
+		defer s.arrivals.went(&c.Request.Header)
 		handle(c)
+	}
+	server.ErrorHandler = func(c *fasthttp.RequestCtx, err error) {
+		if s.arrivals.went(&c.Request.Header) {
+			c.SetUserValue(crowdedKey, true)
+		}
+		fail(c, err)
 	}
 	s.app.Use(s.observe, refuseTwoLengths, refuseCompression, s.refuseForeignWrites, s.recognise, s.awaitSetUp, s.takeProof)
 	for _, r := range s.routes() {
@@ -136,6 +153,9 @@ func (s *Site) observe(c *fiber.Ctx) (err error) {
 		s.Log.Info("request", "route", c.Route().Path, "method", c.Method(), "status", c.Response().StatusCode(),
 			"actor", actor(c).ID(), "ms", time.Since(start).Milliseconds(), "reference", reference)
 	}()
+	if c.Locals(crowdedKey) != nil {
+		return s.problem(c, errCrowded)
+	}
 	if err := c.Next(); err != nil {
 		s.noteRefusal(c, err)
 		return s.problem(c, err)
@@ -167,7 +187,7 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src
 const framedPolicy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; form-action 'none'; base-uri 'none'; frame-ancestors 'self'; "
 
 // permissions names what a page may ask a browser for: passkeys, and to copy. All else that a browser might give is refused.
-const permissions = "accelerometer=(), autoplay=(), bluetooth=(), camera=(), clipboard-read=(), clipboard-write=(self), display-capture=(), " +
+const permissions = "accelerometer=(), autoplay=(), camera=(), clipboard-read=(), clipboard-write=(self), display-capture=(), " +
 	"encrypted-media=(), fullscreen=(), gamepad=(), geolocation=(), gyroscope=(), hid=(), idle-detection=(), local-fonts=(), magnetometer=(), " +
 	"microphone=(), midi=(), payment=(), picture-in-picture=(), publickey-credentials-create=(self), publickey-credentials-get=(self), " +
 	"screen-wake-lock=(), serial=(), usb=(), xr-spatial-tracking=()"
@@ -243,6 +263,7 @@ type localsKey int
 const (
 	referenceKey localsKey = iota
 	actorKey
+	crowdedKey // the request is one too many of its network
 )
 
 // recognise finds out who makes the request.
@@ -284,7 +305,17 @@ func (s *Site) problem(c *fiber.Ctx, err error) error {
 	page := problemPage{Status: fiber.StatusInternalServerError, Heading: "Something went wrong",
 		Sentence: "Nothing was changed. Try again; if it happens again, tell whoever looks after this server.", Reference: reference}
 	var fiberError *fiber.Error
+	if c.Locals(crowdedKey) != nil {
+		err = errCrowded
+	}
 	switch {
+	case err == errCrowded:
+		page.Status, page.Heading, page.Sentence = errCrowded.Code, "Too many requests", errCrowded.Message
+		c.Set(fiber.HeaderRetryAfter, "5")
+	case errors.Is(err, practice.ErrCrowded):
+		page.Status, page.Heading = fiber.StatusServiceUnavailable, "The server is busy"
+		page.Sentence = "Many people are signing in at this moment, so nothing was done. What you typed is still in your browser: go back and try again in a moment."
+		c.Set(fiber.HeaderRetryAfter, "5")
 	case errors.Is(err, practice.ErrNotFound), errors.As(err, &fiberError) && fiberError.Code == fiber.StatusNotFound,
 		fiberError != nil && fiberError.Code == fiber.StatusMethodNotAllowed:
 		page.Status, page.Heading, page.Reference = fiber.StatusNotFound, "Page not found", ""
@@ -309,7 +340,7 @@ func (s *Site) problem(c *fiber.Ctx, err error) error {
 	switch {
 	case !seen: // nor is there a route yet, only the path
 		s.Log.Info("refused unread", "status", page.Status)
-	case page.Status >= 500:
+	case page.Status >= 500 && !errors.Is(err, practice.ErrCrowded):
 		s.Log.Error("failed", "reference", reference, "route", c.Route().Path, "error", err.Error())
 	}
 	page.Shell = s.shell(c, page.Heading, "")

@@ -47,9 +47,14 @@ func (p *Practice) takeCode(context.Context, Actor, string, string, Browser) (re
 
 // provePassword has a person give their own password; Invalid when it isn't, and after too many wrong ones.
 func (p *Practice) provePassword(ctx context.Context, who Actor, password, network string) error {
+	leave, err := p.line.join(network)
+	if err != nil {
+		return err
+	}
+	defer leave()
 	account, place := "account "+who.email().Canonical(), "network "+network
 	var hash string
-	err := p.db.Update(ctx, func(tx *db.Tx) (err error) {
+	err = p.db.Update(ctx, func(tx *db.Tx) (err error) {
 		if err := guessesLeft(tx, account, place); err != nil {
 			return err
 		}

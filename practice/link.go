@@ -150,6 +150,11 @@ func (p *Practice) ChoosePassword(ctx context.Context, token, password string, a
 	if err != nil {
 		return "", Actor{}, err
 	}
+	leave, err := p.line.join(at.Network)
+	if err != nil {
+		return "", Actor{}, err
+	}
+	defer leave()
 	hash := p.hash(password) // outside the transaction, for it takes long
 	err = p.db.Update(ctx, func(tx *db.Tx) error {
 		if h, err = openLink(tx, token); err != nil {

@@ -60,6 +60,7 @@ type Practice struct {
 	config Config
 	db     *db.DB
 	slots  chan struct{} // bounds how many passwords are hashed at once
+	line   hashLine      // bounds how many wait for that
 	papers sync.Map      // key and version → *forms.Form
 
 	importJob atomic.Pointer[ImportJob]  // the latest
@@ -74,7 +75,8 @@ type Practice struct {
 
 // New returns a practice that keeps its records in database.
 func New(database *db.DB, config Config) *Practice {
-	return &Practice{config: config, db: database, slots: make(chan struct{}, hashSlots), setUpCode: newSetUpCode(), sealing: sealing{asked: make(chan struct{}, 1)}}
+	return &Practice{config: config, db: database, slots: make(chan struct{}, hashSlots), line: hashLine{of: map[string]int{}}, setUpCode: newSetUpCode(),
+		sealing: sealing{asked: make(chan struct{}, 1)}}
 }
 
 // Now is the time by the practice's clock.

@@ -30,12 +30,17 @@ type Browser struct {
 
 // SignIn opens a session for the staff member or client with this address and password, and returns the cookie's value. Who
 // owes a second step is halfway in. It returns Invalid for any that don't match, and for an account or network with too many
-// wrong guesses; ErrPortalOff for a client while the portal is closed.
+// wrong guesses; ErrPortalOff for a client while the portal is closed; ErrCrowded while too many sign in.
 func (p *Practice) SignIn(ctx context.Context, address, password string, at Browser) (token string, who Actor, err error) {
 	email, err := db.ParseEmail(address)
 	if err != nil {
 		email = db.Email{} // goes on: an address that can't be costs what an unknown one does
 	}
+	leave, err := p.line.join(at.Network)
+	if err != nil {
+		return "", Actor{}, err
+	}
+	defer leave()
 	account, place := "account "+email.Canonical(), "network "+at.Network
 	var hash string
 	err = p.db.Update(ctx, func(tx *db.Tx) error {

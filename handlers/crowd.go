@@ -1,0 +1,195 @@
+package handlers
+
+import (
+	"net"
+	"sync"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/valyala/fasthttp"
+)
+
+// What one network may hold at once, so that there is room for others. A household's browsers, or an office's, hold far less.
+const (
+	maxFromNetwork = 256 // connections, where it is no proxy of ours
+	maxPastProxy   = 32  // the same where there is a proxy, and it went past it
+	maxUnderWay    = 128 // requests that a proxy brings
+)
+
+// errCrowded answers a network that has too many requests under way.
+var errCrowded = fiber.NewError(fiber.StatusTooManyRequests, "Too many requests from your network are under way, so nothing was done. Wait a moment and try again.")
+
+// crowd counts how much each network holds.
+type crowd struct {
+	mu sync.Mutex
+	of map[string]int // nobody has 0
+}
+
+// enter counts one more of a network, unless it holds most already.
+func (c *crowd) enter(network string, most int) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.of[network] >= most {
+		return false
+	}
+	c.of[network]++
+	return true
+}
+
+func (c *crowd) leave(network string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.of[network]--; c.of[network] <= 0 {
+		delete(c.of, network)
+	}
+}
+
+// door lets in as many connections as the site can hold, and of each network as many as it may. Others are told to come again.
+type door struct {
+	net.Listener
+	site    *Site
+	room    chan struct{}
+	guests  crowd
+	refusal string
+	refused int // since the log said so
+	logged  time.Time
+}
+
+func (s *Site) door(l net.Listener) *door {
+	return &door{Listener: l, site: s, room: make(chan struct{}, maxConnections), guests: crowd{of: map[string]int{}}, refusal: s.refusal()}
+}
+
+// refusal is the whole answer to a connection for which there is no room.
+func (s *Site) refusal() string {
+	const sentence = "Too many connections are open, from your network or from all. Wait a moment and try again.\n"
+	var h fasthttp.ResponseHeader
+	h.SetNoDefaultContentType(true)
+	s.harden(&h)
+	h.SetStatusCode(fiber.StatusServiceUnavailable)
+	h.SetContentType(fiber.MIMETextPlainCharsetUTF8)
+	h.SetContentLength(len(sentence))
+	h.SetConnectionClose()
+	h.Set(fiber.HeaderRetryAfter, "5")
+	return h.String() + sentence
+}
+
+func (d *door) Accept() (net.Conn, error) {
+	for {
+		conn, err := d.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		if leave, ok := d.enter(conn); ok {
+			return &visitor{Conn: conn, leave: leave}, nil
+		}
+		d.note()
+		conn.SetDeadline(time.Now().Add(time.Second))
+		conn.Write([]byte(d.refusal)) // fits what the system keeps of a new connection: it doesn't wait
+		conn.Close()
+	}
+}
+
+// enter finds room for a connection; leave gives it back.
+func (d *door) enter(conn net.Conn) (leave func(), ok bool) {
+	select {
+	case d.room <- struct{}{}:
+	default:
+		return nil, false
+	}
+	out := func() { <-d.room }
+	peer, _, _ := net.SplitHostPort(conn.RemoteAddr().String())
+	if d.site.proxy(peer) {
+		return out, true
+	}
+	network, most := networkOf(peer), maxFromNetwork
+	if d.site.ProxyHeader != "" {
+		most = maxPastProxy
+	}
+	if !d.guests.enter(network, most) {
+		out()
+		return nil, false
+	}
+	return func() { d.guests.leave(network); out() }, true
+}
+
+// note has the log say, once a minute at most, how many were refused.
+func (d *door) note() {
+	if d.refused++; time.Since(d.logged) > time.Minute {
+		d.site.Log.Warn("connections refused", "number", d.refused)
+		d.refused, d.logged = 0, time.Now()
+	}
+}
+
+// visitor is a connection that gives its place back when it closes.
+type visitor struct {
+	net.Conn
+	leave func()
+	once  sync.Once
+}
+
+func (v *visitor) Close() error {
+	v.once.Do(v.leave)
+	return v.Conn.Close()
+}
+
+// Serve answers whoever connects, until the app is shut down.
+func (s *Site) Serve(l net.Listener) error { return s.app.Listener(s.door(l)) }
+
+// arrivals are the requests that proxies bring, from when their header is read until they are answered: connections don't tell
+// whose they are. A header is believed here before it is known from where it came; whoever gets past the proxy can make others wait
+// with it, but only as far as the door lets them in.
+type arrivals struct {
+	guests crowd
+	mu     sync.Mutex
+	by     map[*fasthttp.RequestHeader]arrival
+}
+
+type arrival struct {
+	network string
+	until   time.Time
+	tooMany bool
+}
+
+// longestArrival is after how long a request of which nothing was heard again is taken for over: the server doesn't tell of each
+// connection that broke.
+const longestArrival = 2 * time.Minute
+
+// come counts a request of a network, from when its header was read.
+func (a *arrivals) come(h *fasthttp.RequestHeader, network string, now time.Time) (tooMany bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.end(h)
+	if !a.guests.enter(network, maxUnderWay) {
+		for h, over := range a.by {
+			if now.After(over.until) {
+				a.end(h)
+			}
+		}
+		tooMany = !a.guests.enter(network, maxUnderWay)
+	}
+	a.by[h] = arrival{network, now.Add(longestArrival), tooMany}
+	return tooMany
+}
+
+// tooMany tells whether a request that came is one too many.
+func (a *arrivals) tooMany(h *fasthttp.RequestHeader) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.by[h].tooMany
+}
+
+// went ends a request, and tells whether it was one too many.
+func (a *arrivals) went(h *fasthttp.RequestHeader) (tooMany bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.end(h)
+}
+
+func (a *arrivals) end(h *fasthttp.RequestHeader) (tooMany bool) {
+	was, ok := a.by[h]
+	if ok && !was.tooMany {
+		a.guests.leave(was.network)
+	}
+	delete(a.by, h)
+	return was.tooMany
+}
