@@ -11,6 +11,9 @@ import (
 	"time"
 
 	"anteroom/handlers/grade"
+	"anteroom/practice"
+
+	"github.com/valyala/fasthttp"
 )
 
 // connect opens a connection from an address of this machine, until the test ends.
@@ -169,4 +172,16 @@ func TestOneNetworkBehindAProxyLeavesRoomForOthers(t *testing.T) {
 		slow = append(slow, ask("POST", "192.0.2.1", "email=", 100))
 	}
 	s.eventually("slow requests", under("192.0.2.1"))
+}
+
+func TestTheServerIsBusy(t *testing.T) {
+	s := newSite(t)
+	c := s.app.AcquireCtx(&fasthttp.RequestCtx{})
+	defer s.app.ReleaseCtx(c)
+	if err := s.problem(c, practice.ErrCrowded); err != nil {
+		t.Fatal(err)
+	}
+	if c.Response().StatusCode() != 503 || c.GetRespHeader("Retry-After") == "" || !strings.Contains(string(c.Response().Body()), "try again in a moment") {
+		t.Errorf("%d %s", c.Response().StatusCode(), c.Response().Body())
+	}
 }

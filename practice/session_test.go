@@ -1,6 +1,7 @@
 package practice_test
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -40,5 +41,20 @@ func TestSignIn(t *testing.T) {
 	c.Clock.Move(16 * time.Minute)
 	if signedIn() {
 		t.Error("still signed in after the idle limit")
+	}
+}
+
+// Who is sent away from a full line made no guess, and is let in once there is room.
+func TestSignInWhileTooManyDo(t *testing.T) {
+	c := cast.New(t)
+	full := c.Practice.FillLine(t)
+	for range 10 {
+		if _, _, err := c.Practice.SignIn(t.Context(), "olga@willow.example", "a wrong password", practice.Browser{Network: "192.0.2.1"}); !errors.Is(err, practice.ErrCrowded) {
+			t.Fatal(err)
+		}
+	}
+	full()
+	if _, _, err := c.Practice.SignIn(t.Context(), "olga@willow.example", cast.Password, practice.Browser{Network: "192.0.2.1"}); err != nil {
+		t.Error(err)
 	}
 }
