@@ -12,7 +12,7 @@ var ErrCrowded = errors.New("too many passwords at once")
 // network no more than so many, so that there is room for others.
 const (
 	hashPlaces          = 128
-	hashPlacesByNetwork = 16
+	hashPlacesByNetwork = 32
 )
 
 // hashLine counts who is about to have a password hashed.

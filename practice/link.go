@@ -150,12 +150,17 @@ func (p *Practice) ChoosePassword(ctx context.Context, token, password string, a
 	if err != nil {
 		return "", Actor{}, err
 	}
-	leave, err := p.line.join(at.Network)
+	hash, err := p.hashIf(password, func() error { // outside the transaction, for it takes long
+		return p.db.View(ctx, func(tx *db.Tx) error {
+			if h, err = openLink(tx, token); err == nil && h.State != LinkLive {
+				err = NotLive{h.Link}
+			}
+			return err
+		})
+	})
 	if err != nil {
 		return "", Actor{}, err
 	}
-	defer leave()
-	hash := p.hash(password) // outside the transaction, for it takes long
 	err = p.db.Update(ctx, func(tx *db.Tx) error {
 		if h, err = openLink(tx, token); err != nil {
 			return err

@@ -33,13 +33,23 @@ const (
 
 // hash makes a PHC string of a password; it waits for a free slot.
 func (p *Practice) hash(password string) string {
-	salt := make([]byte, 16)
-	rand.Read(salt)
+	hash, _ := p.hashIf(password, func() error { return nil })
+	return hash
+}
+
+// hashIf is hash for what may be over once a slot is free: many who race with one link wait for the first of them, not for a hash
+// each.
+func (p *Practice) hashIf(password string, still func() error) (string, error) {
 	p.slots <- struct{}{}
 	defer func() { <-p.slots }()
+	if err := still(); err != nil {
+		return "", err
+	}
+	salt := make([]byte, 16)
+	rand.Read(salt)
 	key := argon2.IDKey(spelled(password), salt, hashPasses, hashMemory, hashThreads, 32)
 	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, hashMemory, hashPasses, hashThreads,
-		base64.RawStdEncoding.EncodeToString(salt), base64.RawStdEncoding.EncodeToString(key))
+		base64.RawStdEncoding.EncodeToString(salt), base64.RawStdEncoding.EncodeToString(key)), nil
 }
 
 // unknown is a hash that no password has: comparing with it costs what comparing with a real one does.
