@@ -1,6 +1,7 @@
 package main
 
 import (
+	"anteroom/db"
 	"bufio"
 	"bytes"
 	"cmp"
@@ -210,6 +211,14 @@ const olgasEmail, olgasPassword = "olga@willow.example", "a bench of seven plank
 func benchFolder(b *testing.B) string {
 	folder := b.TempDir()
 	anteroom(b, "can sign in", "admin", "create", "-data", folder, "-name", "Olga Ortiz", "-email", olgasEmail, "-practice", "Willow Practice", "-phone", "555-0100", "-time-zone", "America/New_York")
+	d, err := db.Open(b.Context(), folder, "", time.Now)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer d.Close()
+	if err := d.Update(b.Context(), func(tx *db.Tx) error { return tx.RequireSecondStep(false, false) }); err != nil { // a password is enough
+		b.Fatal(err)
+	}
 	return folder
 }
 

@@ -238,7 +238,9 @@ type person struct {
 	screen screen
 	script bool // JavaScript runs
 	ctx    context.Context
-	part   string // what find looks in: a selector
+	part   string   // what find looks in: a selector
+	app    string   // the key in the person's authenticator app
+	codes  []string // their recovery codes
 
 	mu      sync.Mutex
 	faults  []string

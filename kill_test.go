@@ -300,6 +300,7 @@ func newKilledPractice(t *testing.T) *killedPractice {
 	}
 	defer d.Close()
 	var s practice.SetUp
+	s.PasswordAlone = true
 	s.Name, s.Phone, s.TimeZone = "Willow Practice", "555-0100", "America/New_York"
 	s.Administrator.Name, s.Administrator.Email, s.Administrator.Password = "Olga Ortiz", olgasEmail, olgasPassword
 	if err := practice.New(d, practice.Config{}).CreateAdministrator(t.Context(), s); err != nil {

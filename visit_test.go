@@ -46,6 +46,7 @@ func furnish(t *testing.T, with func(*db.Tx, *house) error) *house {
 	}
 	defer d.Close()
 	var s practice.SetUp
+	s.PasswordAlone = true
 	s.Name, s.Phone, s.TimeZone = "Willow Street Counseling", "555-0100", "America/New_York"
 	s.Administrator.Name, s.Administrator.Email, s.Administrator.Password = "Olga Olson", olgasEmail, password
 	if err := practice.New(d, practice.Config{}).CreateAdministrator(t.Context(), s); err != nil {

@@ -1,5 +1,14 @@
 package db
 
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/base64"
+	"strconv"
+	"strings"
+	"time"
+)
+
 // Factors are the ways in which a person can take the second step when they sign in.
 type Factors struct {
 	Passkeys      int
@@ -19,6 +28,16 @@ func (tx *Tx) Factors(clientID, staffID int64) (f Factors, err error) {
 	return f, err
 }
 
+// DropFactors takes from a client or a staff member all their ways to take the second step.
+func (tx *Tx) DropFactors(clientID, staffID int64) error {
+	for _, table := range []string{"passkeys", "authenticators", "recovery_codes"} {
+		if _, err := tx.exec("DELETE FROM "+table+" WHERE client_id = ? OR staff_id = ?", orNull(clientID), orNull(staffID)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // SecondStepRequired tells who must take a second step when they sign in, also those who have set up none yet.
 func (tx *Tx) SecondStepRequired() (staff, clients bool, err error) {
 	err = tx.row("SELECT staff_second_step, client_second_step FROM organization").Scan(&staff, &clients)
@@ -29,4 +48,168 @@ func (tx *Tx) SecondStepRequired() (staff, clients bool, err error) {
 func (tx *Tx) RequireSecondStep(staff, clients bool) error {
 	_, err := tx.exec("UPDATE organization SET staff_second_step = ?, client_second_step = ?", staff, clients)
 	return err
+}
+
+// FactorUse counts who signs in, and who of them takes a second step.
+type FactorUse struct{ Staff, StaffWith, Clients, ClientsWith int }
+
+// FactorUse counts those who can sign in now.
+func (tx *Tx) FactorUse() (u FactorUse, err error) {
+	with := func(column, id string) string {
+		return "EXISTS (SELECT 1 FROM passkeys WHERE " + column + " = " + id + ") OR EXISTS (SELECT 1 FROM authenticators WHERE " + column + " = " + id + ")"
+	}
+	err = tx.row(`SELECT count(*), ifnull(sum(`+with("staff_id", "s.id")+`), 0) FROM staff_members s WHERE disabled_at IS NULL AND password_hash IS NOT NULL`).Scan(&u.Staff, &u.StaffWith)
+	if err != nil {
+		return u, err
+	}
+	err = tx.row(`SELECT count(*), ifnull(sum(`+with("client_id", "c.id")+`), 0) FROM portal_accounts a JOIN clients c ON c.id = a.client_id
+		WHERE c.portal_off_at IS NULL AND c.archived_at IS NULL`).Scan(&u.Clients, &u.ClientsWith)
+	return u, err
+}
+
+// Authenticator is an app that shows a code for every half minute.
+type Authenticator struct {
+	Secret    []byte
+	LastStep  int64 // the half minute of the last code taken
+	CreatedAt time.Time
+}
+
+// authenticatorSeal binds a secret to whose it is.
+var authenticatorSeal = sealedColumn{"authenticators", "sealed", []string{"client_id", "staff_id"}, func(m masterKey) []byte { return m.factor }, 200}
+
+// whose names a client or a staff member where something is bound to them.
+func whose(clientID, staffID int64) []string {
+	text := func(id int64) string {
+		if id == 0 {
+			return ""
+		}
+		return strconv.FormatInt(id, 10)
+	}
+	return []string{text(clientID), text(staffID)}
+}
+
+// Authenticator returns a client's or a staff member's; ErrNotFound when they have none.
+func (tx *Tx) Authenticator(clientID, staffID int64) (a Authenticator, err error) {
+	var sealed []byte
+	var keyID string
+	err = tx.row("SELECT sealed, key_id, last_step, created_at FROM authenticators WHERE client_id = ? OR staff_id = ?", orNull(clientID), orNull(staffID)).
+		Scan(&sealed, &keyID, &a.LastStep, timeScan{&a.CreatedAt})
+	if err != nil {
+		return a, named(err)
+	}
+	a.Secret, err = authenticatorSeal.open(tx, sealed, keyID, whose(clientID, staffID)...)
+	return a, err
+}
+
+// SetAuthenticator keeps a client's or a staff member's authenticator app, in the place of the one before. step is the half
+// minute of the code that it was proved with.
+func (tx *Tx) SetAuthenticator(clientID, staffID int64, secret []byte, step int64) error {
+	if err := tx.DropAuthenticator(clientID, staffID); err != nil {
+		return err
+	}
+	sealed, keyID := authenticatorSeal.seal(tx, secret, whose(clientID, staffID)...)
+	_, err := tx.exec("INSERT INTO authenticators (client_id, staff_id, sealed, key_id, last_step, created_at) VALUES (?, ?, ?, ?, ?, ?)",
+		orNull(clientID), orNull(staffID), sealed, keyID, step, ms(tx.now))
+	return err
+}
+
+// DropAuthenticator forgets a client's or a staff member's authenticator app.
+func (tx *Tx) DropAuthenticator(clientID, staffID int64) error {
+	_, err := tx.exec("DELETE FROM authenticators WHERE client_id = ? OR staff_id = ?", orNull(clientID), orNull(staffID))
+	return err
+}
+
+// TakeStep notes that the code of a half minute was taken. ErrNotFound when one of it, or of a later one, was before.
+func (tx *Tx) TakeStep(clientID, staffID, step int64) error {
+	n, err := tx.exec("UPDATE authenticators SET last_step = ?1 WHERE (client_id = ?2 OR staff_id = ?3) AND last_step < ?1", step, orNull(clientID), orNull(staffID))
+	if err == nil && n == 0 {
+		err = ErrNotFound
+	}
+	return err
+}
+
+// SealEnrolment seals the secret of an authenticator app that waits for its first code, so that whoever sets it up can bring it
+// back: it opens for them alone, until then.
+func (tx *Tx) SealEnrolment(clientID, staffID int64, secret []byte, until time.Time) string {
+	key := tx.key()
+	plain := append([]byte(strconv.FormatInt(until.UnixMilli(), 10)+" "), secret...)
+	return key.id + "." + base64.RawURLEncoding.EncodeToString(seal(newAEAD(key.factor), plain, enrolmentPlace(key.id, clientID, staffID)...))
+}
+
+// OpenEnrolment opens what was sealed for a client or a staff member; ErrNotFound when it wasn't, or is too old.
+func (tx *Tx) OpenEnrolment(clientID, staffID int64, sealed string) (secret []byte, err error) {
+	id, text, _ := strings.Cut(sealed, ".")
+	key, err := tx.sealingKey(id)
+	if err != nil {
+		return nil, ErrNotFound
+	}
+	raw, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil {
+		return nil, ErrNotFound
+	}
+	plain, err := open(newAEAD(key.factor), raw, enrolmentPlace(id, clientID, staffID)...)
+	if err != nil {
+		return nil, ErrNotFound
+	}
+	until, secret, _ := bytes.Cut(plain, []byte(" "))
+	if at, err := strconv.ParseInt(string(until), 10, 64); err != nil || tx.now.UnixMilli() > at {
+		return nil, ErrNotFound
+	}
+	return secret, nil
+}
+
+func enrolmentPlace(keyID string, clientID, staffID int64) []string {
+	return append([]string{"a form", "enrolment", keyID}, whose(clientID, staffID)...)
+}
+
+// recoveryCodes is how many a person is given at once.
+const recoveryCodes = 10
+
+// NewRecoveryCodes makes a client's or a staff member's recovery codes, in the place of those before. Only keyed hashes of them
+// are kept.
+func (tx *Tx) NewRecoveryCodes(clientID, staffID int64) (codes []string, err error) {
+	if err := tx.DropRecoveryCodes(clientID, staffID); err != nil {
+		return nil, err
+	}
+	key := tx.key()
+	for range recoveryCodes {
+		code := rand.Text()[:12] // 60 bits
+		if _, err := tx.exec("INSERT INTO recovery_codes (hash, client_id, staff_id, key_id) VALUES (?, ?, ?, ?)",
+			recoveryHash(key, clientID, staffID, code), orNull(clientID), orNull(staffID), key.id); err != nil {
+			return nil, err
+		}
+		codes = append(codes, code)
+	}
+	return codes, nil
+}
+
+// DropRecoveryCodes ends a client's or a staff member's recovery codes.
+func (tx *Tx) DropRecoveryCodes(clientID, staffID int64) error {
+	_, err := tx.exec("DELETE FROM recovery_codes WHERE client_id = ? OR staff_id = ?", orNull(clientID), orNull(staffID))
+	return err
+}
+
+// UseRecoveryCode spends a recovery code. ErrNotFound when the client or staff member has no such code left.
+func (tx *Tx) UseRecoveryCode(clientID, staffID int64, code string) error {
+	ids, err := column[string](tx, "SELECT DISTINCT key_id FROM recovery_codes WHERE client_id = ? OR staff_id = ?", orNull(clientID), orNull(staffID))
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		key, err := tx.keyOf(id)
+		if err != nil {
+			return err
+		}
+		n, err := tx.exec("UPDATE recovery_codes SET used_at = ? WHERE hash = ? AND used_at IS NULL", ms(tx.now), recoveryHash(key, clientID, staffID, code))
+		if err != nil || n > 0 {
+			return err
+		}
+	}
+	return ErrNotFound
+}
+
+// recoveryHash is what is kept of a recovery code: the database alone can't try codes against it, and it is its owner's alone.
+func recoveryHash(key masterKey, clientID, staffID int64, code string) []byte {
+	person := whose(clientID, staffID)
+	return keyed(key.codes, []byte(person[0]), []byte(person[1]), []byte(code))
 }

@@ -226,7 +226,7 @@ var (
 	relaySeal     = sealedColumn{"relay_settings", "sealed", []string{"id", "host", "port", "security", "username", "token_url", "client_id"}, func(m masterKey) []byte { return m.relay }, 1}
 	importSeal    = sealedColumn{"imports", "sealed", []string{"public_id"}, func(m masterKey) []byte { return m.wrap }, 1}
 
-	sealedColumns = []sealedColumn{clientKeySeal, relaySeal, importSeal}
+	sealedColumns = []sealedColumn{clientKeySeal, relaySeal, importSeal, authenticatorSeal}
 )
 
 // seal seals a text under the key in use. bound are the row's values, in the order of the column's.

@@ -76,6 +76,12 @@ func (tx *Tx) EndSessions(clientID, staffID int64) error {
 	return err
 }
 
+// EndOtherSessions signs a client or a staff member out everywhere but in the session of this public id.
+func (tx *Tx) EndOtherSessions(clientID, staffID int64, but string) error {
+	_, err := tx.exec("DELETE FROM sessions WHERE (client_id = ? OR staff_id = ?) AND public_id <> ?", orNull(clientID), orNull(staffID), but)
+	return err
+}
+
 // EndClientSessions signs every client out.
 func (tx *Tx) EndClientSessions() error {
 	_, err := tx.exec("DELETE FROM sessions WHERE client_id IS NOT NULL")

@@ -69,11 +69,14 @@ func (s *Site) person(h func(*fiber.Ctx, practice.Person) error) audience {
 	}}
 }
 
-// halfway: whoever gave the right password and owes the second step.
+// halfway: whoever gave the right password and owes the second step. Who is in goes on to where they wanted to go.
 func (s *Site) halfway(h func(*fiber.Ctx, practice.Halfway) error) audience {
 	return audience{"halfway", func(c *fiber.Ctx) error {
 		if by, ok := actor(c).Halfway(); ok {
 			return h(c, by)
+		}
+		if who := actor(c); !who.Nobody() {
+			return s.goOn(c, who, c.Query("next"))
 		}
 		return s.refuse(c)
 	}}

@@ -88,10 +88,7 @@ func (s *Site) takeProof(c *fiber.Ctx) error {
 
 // confirmed sends a person on to the page for which they had to prove who they are; takeProof has seen to that.
 func (s *Site) confirmed(c *fiber.Ctx, _ practice.Person) error {
-	if next := c.FormValue("next"); local(next) {
-		return s.seeOther(c, next)
-	}
-	return s.home(c)
+	return s.goOn(c, actor(c), c.FormValue("next"))
 }
 
 // secondStepOf is the address of the second step, and of where to go on after it.

@@ -246,6 +246,10 @@ var notices = map[string]string{
 	"mail saved":            "Saved. Letters go there from now on.",
 	"mail saved, set aside": "Saved. Letters go there from now on. Letters that were written for another From address, and now need attention: %s.",
 
+	"step set up":        "The authenticator app is set up. Wherever else you were signed in, you are signed out.",
+	"app removed":        "The authenticator app is removed. Wherever else you were signed in, you are signed out.",
+	"few codes":          "Recovery codes that are left: %s. Make new ones under Sign-in and security before you need them.",
+	"step taken anew":    "You have a second step already. Enter its code.",
 	"set up":             "Your practice is set up, and you are signed in. Next: add your staff and your clients.",
 	"password chosen":    "Your password is saved, and you are signed in.",
 	"new link":           "If this link was yours, a new one is on its way to the address the practice has on file.",

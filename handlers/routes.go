@@ -24,6 +24,17 @@ func (s *Site) routes() []route {
 		{"POST", "/sign-in", s.anyone(s.signIn)},
 		{"POST", "/sign-out", s.anyone(s.signOut)},
 		{"POST", confirmPath, s.person(s.confirmed)},
+		{"GET", secondStepPath, s.halfway(s.secondStep)},
+		{"POST", secondStepPath, s.halfway(s.takeSecondStep)},
+
+		// How a person signs in
+		{"GET", securityPath, s.person(s.security)},
+		{"GET", authenticatorPath, s.person(s.authenticator)},
+		{"POST", authenticatorPath, s.person(s.enrolAuthenticator)},
+		{"GET", authenticatorPath + "/remove", s.person(s.authenticatorToRemove)},
+		{"POST", authenticatorPath + "/remove", s.person(s.removeAuthenticator)},
+		{"GET", recoveryCodesPath, s.person(s.recoveryCodes)},
+		{"POST", recoveryCodesPath, s.person(s.newRecoveryCodes)},
 
 		// Links in mails, and forgotten passwords
 		{"GET", "/link/:token", s.anyone(s.openLink)},

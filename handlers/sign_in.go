@@ -18,8 +18,8 @@ type signInPage struct {
 }
 
 func (s *Site) signInPage(c *fiber.Ctx) error {
-	if !actor(c).Nobody() {
-		return s.home(c)
+	if who := actor(c); !who.Nobody() {
+		return s.goOn(c, who, c.Query("next"))
 	}
 	return s.show(c, "session/sign_in", signInPage{Shell: s.shell(c, "Sign in", ""), Next: c.Query("next")})
 }
@@ -46,10 +46,15 @@ func (s *Site) signIn(c *fiber.Ctx) error {
 	if _, ok := who.Halfway(); ok {
 		return s.seeOther(c, secondStepOf(page.Next))
 	}
-	if local(page.Next) {
-		return s.seeOther(c, page.Next)
+	return s.goOn(c, who, page.Next)
+}
+
+// goOn sends somebody who came in to where they wanted to go, or home.
+func (s *Site) goOn(c *fiber.Ctx, who practice.Actor, next string) error {
+	if !local(next) {
+		next = s.homeOf(who)
 	}
-	return s.seeOther(c, s.homeOf(who))
+	return s.seeOther(c, next)
 }
 
 // local tells that an address given in a request stays on this site.
@@ -60,7 +65,8 @@ func local(next string) bool {
 }
 
 func (s *Site) signOut(c *fiber.Ctx) error {
-	if who := actor(c); !who.Nobody() {
+	who := actor(c)
+	if _, halfway := who.Halfway(); halfway || !who.Nobody() {
 		if err := s.Practice.SignOut(c.UserContext(), who, s.cookie.get(c, sessionCookie)); err != nil {
 			return err
 		}

@@ -74,6 +74,12 @@ func (a Actor) Halfway() (Halfway, bool) {
 // Nobody tells that nobody is signed in wholly.
 func (a Actor) Nobody() bool { return a.halfway || a.staff.member.ID == 0 && a.client.record.ID == 0 }
 
+// wholly is the actor as if they owed nothing.
+func (a Actor) wholly() Actor {
+	a.halfway = false
+	return a
+}
+
 // ids are the actor's ids as a client or as a staff member, whichever they are.
 func (a Actor) ids() (clientID, staffID int64) { return a.client.record.ID, a.staff.member.ID }
 
@@ -86,8 +92,7 @@ func (a Actor) entry(act string) db.AuditEntry {
 func (a Actor) ID() string {
 	switch {
 	case a.halfway:
-		a.halfway = false
-		return "halfway " + a.ID()
+		return "halfway " + a.wholly().ID()
 	case a.staff.member.ID != 0:
 		return "staff " + a.staff.member.PublicID
 	case a.client.record.ID != 0:

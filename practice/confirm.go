@@ -27,7 +27,8 @@ func (p *Practice) Confirm(ctx context.Context, by Person, token string, proof P
 		return "", Actor{}, err
 	}
 	if ways.Any() {
-		return p.takeCode(ctx, by.who, token, proof.Code, at)
+		t, err := p.takeCode(ctx, by.who, token, proof.Code, at)
+		return t.Session, t.Who, err
 	}
 	if err := p.provePassword(ctx, by.who, proof.Password, at.Network); err != nil {
 		return "", Actor{}, err
@@ -37,12 +38,6 @@ func (p *Practice) Confirm(ctx context.Context, by Person, token string, proof P
 		return err
 	})
 	return renewed, now, err
-}
-
-// takeCode takes a code of an authenticator app, or a recovery code, as the second step of a session's holder, who is in with
-// it if they were halfway. It returns Invalid for "code".
-func (p *Practice) takeCode(context.Context, Actor, string, string, Browser) (renewed string, now Actor, err error) {
-	return "", Actor{}, Invalid{"code": "That isn't a code that works now."}
 }
 
 // provePassword has a person give their own password; Invalid when it isn't, and after too many wrong ones.

@@ -16,7 +16,7 @@ import (
 type SetUp struct {
 	OrganizationFields
 	Administrator NewAdministrator
-	PasswordAlone bool // is enough for staff to sign in: for an invented practice
+	PasswordAlone bool // is enough to sign in: for an invented practice
 }
 
 // NewAdministrator is somebody who becomes one with a password of their own, not by a mail.

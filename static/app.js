@@ -127,6 +127,10 @@
     button.textContent = 'Copied'
   })
 
+  // <button data-print> prints the page; without script it stays hidden itself.
+  document.querySelectorAll('[data-print]').forEach(button => { button.hidden = false })
+  on('click', event => { if (event.target.closest('[data-print]')) print() })
+
   // The account menu closes by Escape and by a click elsewhere.
   const closeMenus = except => document.querySelectorAll('details.account[open]').forEach(menu => { if (menu !== except) menu.open = false })
   on('click', event => closeMenus(event.target.closest('details.account')))

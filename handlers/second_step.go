@@ -1,0 +1,163 @@
+package handlers
+
+import (
+	"errors"
+	"fmt"
+	"html/template"
+	"strings"
+
+	"anteroom/practice"
+
+	"github.com/gofiber/fiber/v2"
+	"rsc.io/qr"
+)
+
+// fewCodes is how many recovery codes are so few that whoever has no more is told.
+const fewCodes = 3
+
+// secondStepPage asks for the second step.
+type secondStepPage struct {
+	Shell
+	Next   string
+	Errors practice.Invalid
+}
+
+func (s *Site) secondStep(c *fiber.Ctx, by practice.Halfway) error {
+	return s.showSecondStep(c, by, c.Query("next"), nil)
+}
+
+// showSecondStep asks for the second step, or has it set up by who has none.
+func (s *Site) showSecondStep(c *fiber.Ctx, by practice.Halfway, next string, wrong practice.Invalid) error {
+	ways, err := s.Practice.StepOwed(c.UserContext(), by)
+	if err != nil {
+		return err
+	}
+	if !ways.Any() {
+		return s.showSetUpStep(c, by, next, wrong)
+	}
+	if wrong != nil {
+		c.Status(fiber.StatusUnprocessableEntity)
+	}
+	return s.show(c, "second_step/page", secondStepPage{s.shell(c, "Enter your code", ""), next, wrong})
+}
+
+// setUpStepPage has somebody set up a second step before they are in.
+type setUpStepPage struct {
+	Shell
+	appToSetUp
+	Next   string
+	Client bool
+	Errors practice.Invalid
+}
+
+func (s *Site) showSetUpStep(c *fiber.Ctx, by practice.Halfway, next string, wrong practice.Invalid) error {
+	e, err := s.Practice.FirstEnrolment(c.UserContext(), by, c.FormValue("enrolment"))
+	if err != nil {
+		return err
+	}
+	page := setUpStepPage{Shell: s.shell(c, "Set up your second step", ""), Next: next, Client: by.IsClient(), Errors: wrong}
+	if page.appToSetUp, err = newAppToSetUp(e); err != nil {
+		return err
+	}
+	if wrong != nil {
+		c.Status(fiber.StatusUnprocessableEntity)
+	}
+	return s.show(c, "second_step/set_up", page)
+}
+
+// takeSecondStep takes the code of who has a second step, or the first one of who sets it up.
+func (s *Site) takeSecondStep(c *fiber.Ctx, by practice.Halfway) error {
+	next, code, token := c.FormValue("next"), c.FormValue("code"), s.cookie.get(c, sessionCookie)
+	if sealed := c.FormValue("enrolment"); sealed != "" {
+		e, err := s.Practice.EnrolFirst(c.UserContext(), by, token, sealed, code, s.browser(c))
+		if errors.Is(err, practice.ErrNotFound) { // they set it up in another window
+			s.notify(c, "step taken anew")
+			return s.seeOther(c, secondStepOf(next))
+		}
+		if err != nil {
+			wrong, err := invalid(err)
+			if err != nil {
+				return err
+			}
+			return s.showSecondStep(c, by, next, wrong)
+		}
+		return s.enrolled(c, e, next)
+	}
+	t, err := s.Practice.TakeStep(c.UserContext(), by, token, code, s.browser(c))
+	if err != nil {
+		wrong, err := invalid(err)
+		if err != nil {
+			return err
+		}
+		return s.showSecondStep(c, by, next, wrong)
+	}
+	s.cookie.set(c, sessionCookie, t.Session, 0)
+	if t.Recovery && t.Left <= fewCodes {
+		s.notify(c, "few codes", t.Left)
+	}
+	return s.goOn(c, t.Who, next)
+}
+
+// enrolled shows the recovery codes of who set up their first second step, and sends everybody on.
+func (s *Site) enrolled(c *fiber.Ctx, e practice.Enrolled, next string) error {
+	s.cookie.set(c, sessionCookie, e.Session, 0)
+	c.Locals(actorKey, e.Who)
+	if len(e.Codes) > 0 {
+		if !local(next) {
+			next = s.homeOf(e.Who)
+		}
+		return s.showCodes(c, e.Codes, next)
+	}
+	s.notify(c, "step set up")
+	return s.goOn(c, e.Who, next)
+}
+
+// codesPage shows recovery codes, this once.
+type codesPage struct {
+	Shell
+	Codes []string
+	Next  string
+}
+
+func (s *Site) showCodes(c *fiber.Ctx, codes []string, next string) error {
+	return s.show(c, "security/codes", codesPage{s.shell(c, "Your recovery codes", ""), codes, next})
+}
+
+// appToSetUp is what an authenticator app needs to know.
+type appToSetUp struct {
+	practice.Enrolment
+	Picture qrCode
+}
+
+func newAppToSetUp(e practice.Enrolment) (appToSetUp, error) {
+	picture, err := newQRCode(e.URL)
+	return appToSetUp{e, picture}, err
+}
+
+// Open is the address at which a phone opens its app. The practice's name and the person's address in it are escaped by whoever
+// made it.
+func (a appToSetUp) Open() template.URL { return template.URL(a.URL) }
+
+// qrCode is a QR code as one path of an SVG picture.
+type qrCode struct {
+	Size int // with the quiet zone round it
+	Path string
+}
+
+const quietZone = 4
+
+func newQRCode(text string) (q qrCode, err error) {
+	code, err := qr.Encode(text, qr.M)
+	if err != nil {
+		return q, err
+	}
+	var path strings.Builder
+	for y := range code.Size {
+		for x := range code.Size {
+			if code.Black(x, y) {
+				fmt.Fprintf(&path, "M%d %dh1v1h-1z", x+quietZone, y+quietZone)
+			}
+		}
+	}
+	return qrCode{code.Size + 2*quietZone, path.String()}, nil
+}
