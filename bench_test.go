@@ -1,7 +1,6 @@
 package main
 
 import (
-	"anteroom/db"
 	"bufio"
 	"bytes"
 	"cmp"
@@ -30,6 +29,7 @@ import (
 	"time"
 	"unsafe"
 
+	"anteroom/db"
 	"anteroom/views"
 
 	"github.com/emersion/go-smtp"
