@@ -58,7 +58,9 @@ func (a app) code(later time.Duration) string {
 	return code
 }
 
-func (a answer) hidden(name string) string { return a.doc.Find("input[name='"+name+"']").AttrOr("value", "") }
+func (a answer) hidden(name string) string {
+	return a.doc.Find("input[name='"+name+"']").AttrOr("value", "")
+}
 
 // setsUpStep sets up an authenticator app where a second step is owed, and returns it with the recovery codes.
 func (b *browser) setsUpStep(page answer) (app, []string) {
