@@ -236,16 +236,20 @@ func (db *DB) run(ctx context.Context, pool *sql.DB, writes bool, fn func(*Tx) e
 }
 
 func (db *DB) migrate(ctx context.Context) error {
-	files, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return err
-	}
-	p, err := goose.NewProvider(goose.DialectSQLite3, db.write, files)
+	p, err := newMigrator(db.write)
 	if err != nil {
 		return err
 	}
 	_, err = p.Up(ctx)
 	return err
+}
+
+func newMigrator(pool *sql.DB) (*goose.Provider, error) {
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return nil, err
+	}
+	return goose.NewProvider(goose.DialectSQLite3, pool, files)
 }
 
 // checkSettings refuses to go on when a setting on which a promise rests is not in force.

@@ -28,8 +28,11 @@ func TestOpen(t *testing.T) {
 		if err != nil || n != 1 || got[0].ID != c.ID {
 			t.Error(got, n, err)
 		}
-		return tx.VerifyAudit()
+		return nil
 	}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.VerifyAudit(ctx, AuditHead{}, nil); err != nil {
 		t.Fatal(err)
 	}
 }

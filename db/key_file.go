@@ -39,6 +39,18 @@ func (s *keySource) read(mayCreate bool) (*Keyring, error) {
 	return parseKeyring(string(text))
 }
 
+// look reads the keyring for whoever only looks at the database: it changes nothing.
+func (s *keySource) look() (*Keyring, error) {
+	if s.file == "" {
+		return parseKeyring(s.text)
+	}
+	text, err := os.ReadFile(s.file)
+	if err != nil {
+		return nil, fmt.Errorf("the key file is needed to verify this database: %w", err)
+	}
+	return parseKeyring(string(text))
+}
+
 func createKeyFile(file string) ([]byte, error) {
 	text := []byte(NewKey() + "\n")
 	return text, replaceKeyFile(file, text)

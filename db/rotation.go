@@ -14,47 +14,18 @@ import (
 // that is retired. It puts the last key to use, if this database has no proof of it yet: it is a new database, or somebody
 // added a key, or the program was killed as it rotated it. It returns the keyring as this database uses it.
 func (tx *Tx) checkKeys() (*Keyring, error) {
-	type entry struct {
-		id    string
-		proof []byte
-	}
-	known, err := list(tx, func(s scanner) (e entry, err error) { err = s.Scan(&e.id, &e.proof); return }, "SELECT key_id, proof FROM keys ORDER BY rowid")
+	k, used, err := tx.knownKeys(tx.keys)
 	if err != nil {
 		return nil, err
 	}
-	k := *tx.keys
-	k.current = -1
-	for i, e := range known {
-		at := k.index(e.id)
-		switch {
-		case at < 0:
-			return nil, missingKey(e.id)
-		case !hmac.Equal(e.proof, k.keys[at].proof()):
-			return nil, fmt.Errorf("%w (it has another key %s)", ErrWrongKey, e.id)
-		case at < k.current:
-			return nil, fmt.Errorf("%w (in it, key %s has to come before key %s)", ErrWrongKey, k.keys[k.current].id, e.id)
-		}
-		if k.current = at; i == 0 {
-			k.first = at
-		}
+	tx.keys = k
+	if !used {
+		return k, tx.proveKey()
 	}
-	last := len(k.keys) - 1
-	if len(known) == 0 {
-		var entries bool
-		if err := tx.row("SELECT EXISTS (SELECT 1 FROM audit_entries)").Scan(&entries); err != nil {
-			return nil, err
-		}
-		if entries {
-			return nil, fmt.Errorf("%w (the database's own record of its keys is gone)", ErrWrongKey)
-		}
-		k.first, k.current = last, last
-		tx.keys = &k
-		return tx.keys, tx.proveKey()
-	}
-	if m := k.keys[k.current]; m.retired() {
+	if m := tx.key(); m.retired() {
 		return nil, retiredKey(m.id)
 	}
-	tx.keys = &k
+	last := len(k.keys) - 1
 	if err := tx.checkSealed(); err != nil || k.current == last {
 		return tx.keys, err
 	}
@@ -62,6 +33,47 @@ func (tx *Tx) checkKeys() (*Keyring, error) {
 		return nil, err
 	}
 	return tx.keys, tx.Audit(AuditEntry{Act: "rotated the key", Detail: "to key " + tx.key().id + ", as the program started"})
+}
+
+// knownKeys is a keyring as this database uses it, and whether it does: a new one has used none yet. It returns ErrWrongKey
+// when the keyring lacks a key of the database's.
+func (tx *Tx) knownKeys(all *Keyring) (_ *Keyring, used bool, err error) {
+	type entry struct {
+		id    string
+		proof []byte
+	}
+	known, err := list(tx, func(s scanner) (e entry, err error) { err = s.Scan(&e.id, &e.proof); return }, "SELECT key_id, proof FROM keys ORDER BY rowid")
+	if err != nil {
+		return nil, false, err
+	}
+	k := *all
+	k.current = -1
+	for i, e := range known {
+		at := k.index(e.id)
+		switch {
+		case at < 0:
+			return nil, false, missingKey(e.id)
+		case !hmac.Equal(e.proof, k.keys[at].proof()):
+			return nil, false, fmt.Errorf("%w (it has another key %s)", ErrWrongKey, e.id)
+		case at < k.current:
+			return nil, false, fmt.Errorf("%w (in it, key %s has to come before key %s)", ErrWrongKey, k.keys[k.current].id, e.id)
+		}
+		if k.current = at; i == 0 {
+			k.first = at
+		}
+	}
+	if len(known) > 0 {
+		return &k, true, nil
+	}
+	var entries bool
+	if err := tx.row("SELECT EXISTS (SELECT 1 FROM audit_entries)").Scan(&entries); err != nil {
+		return nil, false, err
+	}
+	if entries {
+		return nil, false, fmt.Errorf("%w (the database's own record of its keys is gone)", ErrWrongKey)
+	}
+	k.first, k.current = len(k.keys)-1, len(k.keys)-1
+	return &k, false, nil
 }
 
 // checkSealed refuses what is sealed under a key that the keyring can't open it with.

@@ -153,6 +153,10 @@ func (s *Site) routes() []route {
 		{"POST", importPath + "/:id", s.administrator(s.applyImport)},
 		{"GET", exportPath, s.administrator(s.exportPage)},
 		{"POST", exportPath, s.administrator(s.export)},
+		{"GET", auditPath, s.administrator(s.audit)},
+		{"POST", auditPath, s.administrator(s.exportAudit)},
+		{"GET", auditCheckPath, s.administrator(s.auditCheck)},
+		{"POST", auditCheckPath, s.administrator(s.checkAudit)},
 
 		// The client's portal
 		{"GET", "/portal", s.client(s.portal)},

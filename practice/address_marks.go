@@ -11,7 +11,7 @@ import (
 // told. Staff who may edit or invite the client may. address is the one that they saw: db.ErrClosed when another is on file
 // now. ErrNotFound for a client out of their sight, ErrNotAllowed for one that they may only see.
 func (p *Practice) MarkBounced(ctx context.Context, by Staff, publicID, address string) error {
-	return p.markAddress(ctx, by, publicID, address, func(tx *db.Tx, c db.Client) (string, error) {
+	return p.markAddress(ctx, by, publicID, address, func(tx *db.Tx, c db.Client) (db.Act, error) {
 		if !c.Portal.BouncedAt.IsZero() {
 			return "", nil
 		}
@@ -21,7 +21,7 @@ func (p *Practice) MarkBounced(ctx context.Context, by Staff, publicID, address 
 
 // LiftAddressMarks notes that mail reaches a client's address again. Who may, and the errors, are as for MarkBounced.
 func (p *Practice) LiftAddressMarks(ctx context.Context, by Staff, publicID, address string) error {
-	return p.markAddress(ctx, by, publicID, address, func(tx *db.Tx, c db.Client) (string, error) {
+	return p.markAddress(ctx, by, publicID, address, func(tx *db.Tx, c db.Client) (db.Act, error) {
 		if !c.Portal.Troubled() {
 			return "", nil
 		}
@@ -30,7 +30,7 @@ func (p *Practice) LiftAddressMarks(ctx context.Context, by Staff, publicID, add
 }
 
 // markAddress changes what is known of the address that somebody saw; an empty act is that nothing changed.
-func (p *Practice) markAddress(ctx context.Context, by Staff, publicID, address string, mark func(*db.Tx, db.Client) (act string, err error)) error {
+func (p *Practice) markAddress(ctx context.Context, by Staff, publicID, address string, mark func(*db.Tx, db.Client) (act db.Act, err error)) error {
 	return p.db.Update(ctx, func(tx *db.Tx) error {
 		c, err := within(tx, by, by.edits(), publicID)
 		if errors.Is(err, ErrNotAllowed) {

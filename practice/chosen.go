@@ -69,16 +69,16 @@ func (p *Practice) AssignChosen(ctx context.Context, by Administrator, chosen Ch
 		if err != nil {
 			return err
 		}
-		act, change := "assigned the client to "+member.Name, tx.AssignAll
+		act, change := assignedClient, tx.AssignAll
 		if !assign {
-			act, change = "took the client from "+member.Name, tx.UnassignAll
+			act, change = tookClient, tx.UnassignAll
 		}
 		changed, err := change(member.ID, ids)
 		if err != nil {
 			return err
 		}
 		for _, id := range changed {
-			if err := tx.Audit(db.AuditEntry{StaffID: by.member.ID, Act: act, ClientID: id}); err != nil {
+			if err := tx.Audit(db.AuditEntry{StaffID: by.member.ID, Act: act, ClientID: id, Detail: staffNoted(member)}); err != nil {
 				return err
 			}
 		}

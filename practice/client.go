@@ -617,7 +617,7 @@ func (p *Practice) TurnPortal(ctx context.Context, by Administrator, publicID st
 		if err := tx.TurnPortal(c.ID, on); err != nil {
 			return err
 		}
-		act := "turned portal access on"
+		act := db.Act("turned portal access on")
 		if !on {
 			act = "turned portal access off"
 			if err := cutOff(tx, c.ID, "portal access was turned off"); err != nil {
@@ -650,11 +650,11 @@ func (p *Practice) AssignClient(ctx context.Context, by Administrator, clientID,
 		if assign == slices.ContainsFunc(assigned, func(m db.StaffMember) bool { return m.ID == member.ID }) {
 			return nil
 		}
-		act := "assigned the client to " + member.Name
+		act := assignedClient
 		if assign {
 			err = tx.Assign(member.ID, c.ID)
 		} else {
-			act = "took the client from " + member.Name
+			act = tookClient
 			if err = tx.Unassign(member.ID, c.ID); err == nil {
 				_, err = tx.RecheckLetters(member.ID)
 			}
@@ -662,9 +662,18 @@ func (p *Practice) AssignClient(ctx context.Context, by Administrator, clientID,
 		if err != nil {
 			return err
 		}
-		return tx.Audit(db.AuditEntry{StaffID: by.member.ID, Act: act, ClientID: c.ID})
+		return tx.Audit(db.AuditEntry{StaffID: by.member.ID, Act: act, ClientID: c.ID, Detail: staffNoted(member)})
 	})
 }
+
+// The acts of giving a client to a staff member and of taking one away; the entry's detail says whom.
+const (
+	assignedClient db.Act = "assigned the client"
+	tookClient     db.Act = "took the client away"
+)
+
+// staffNoted is how the audit log names a staff member: by public id, for which a name is shown.
+func staffNoted(m db.StaffMember) string { return "staff member " + m.PublicID }
 
 // RevokeInvitation takes a client's open invitation back: its link ends, and its letter, if it is still queued, doesn't
 // leave. Who may invite the client may; ErrNotFound and ErrNotAllowed as for ClientToEdit. db.ErrClosed when the invitation

@@ -11,10 +11,10 @@ import (
 )
 
 // opened is the act of looking at a client's record.
-const opened = "opened the record"
+const opened db.Act = "opened the record"
 
 // reviewed is the act of looking at a completed form's safety concern.
-const reviewed = "reviewed the completed form"
+const reviewed db.Act = "reviewed the completed form"
 
 // historyLength is how many entries a client's page shows.
 const historyLength = 50
@@ -249,7 +249,7 @@ func (d *ClientDetails) history(tx *db.Tx, by Staff, openings bool) error {
 	if err != nil {
 		return err
 	}
-	names, err := tx.StaffNames()
+	t, err := newTeller(tx, by.reach(), entries)
 	if err != nil {
 		return err
 	}
@@ -257,14 +257,9 @@ func (d *ClientDetails) history(tx *db.Tx, by Staff, openings bool) error {
 		if e.Act == reviewed && !d.MayRead {
 			continue // only a form with a safety concern is reviewed
 		}
-		who := names[e.StaffID]
-		switch {
-		case e.ByClient != 0:
-			who = d.Name()
-		case who == "":
-			who = "Anteroom"
-		}
-		d.History = append(d.History, HistoryEntry{e.At, who, e.Act, e.Detail})
+		line := HistoryEntry{At: e.At, Who: t.who(e).Name}
+		line.Act, line.Detail = t.here(e)
+		d.History = append(d.History, line)
 	}
 	return nil
 }

@@ -6,6 +6,9 @@ import (
 	"anteroom/db"
 )
 
+// deletedData is the act that ends a client's record: whom it was is known by a number from then on.
+const deletedData db.Act = "deleted the client's data"
+
 // DeletionOf tells what deleting an archived client's data would delete; administrators may ask. Invalid for "client" when
 // the client isn't archived.
 func (p *Practice) DeletionOf(ctx context.Context, by Administrator, publicID string) (c db.Client, d db.Deletion, err error) {
@@ -66,7 +69,7 @@ func (p *Practice) deleteClient(ctx context.Context, reach db.Reach, by int64, p
 		if err := tx.DeleteClient(c.ID); err != nil {
 			return err
 		}
-		return tx.Audit(db.AuditEntry{StaffID: by, Act: "deleted the client's data", ClientID: c.ID})
+		return tx.Audit(db.AuditEntry{StaffID: by, Act: deletedData, ClientID: c.ID})
 	})
 	if err != nil {
 		return err

@@ -60,7 +60,7 @@ func (p *Practice) ExportCounts(ctx context.Context, by Administrator) (n Export
 }
 
 // noteExport notes an export before a byte of it is written. ErrConfirm, unless the administrator proved lately who they are.
-func (p *Practice) noteExport(ctx context.Context, by Administrator, what string) error {
+func (p *Practice) noteExport(ctx context.Context, by Administrator, act db.Act) error {
 	if !by.administers() {
 		return ErrNotAllowed
 	}
@@ -68,7 +68,7 @@ func (p *Practice) noteExport(ctx context.Context, by Administrator, what string
 		if err := by.confirmed(tx.Now()); err != nil {
 			return err
 		}
-		return tx.Audit(db.AuditEntry{StaffID: by.member.ID, Act: "exported " + what})
+		return tx.Audit(db.AuditEntry{StaffID: by.member.ID, Act: act})
 	})
 }
 
@@ -106,7 +106,7 @@ func idsOf(clients []db.Client) []int64 {
 // ExportClients writes what is on file about every client as CSV, with headings that the import knows: archived clients and
 // the office's notes only if asked for. Administrators may; the export is noted first.
 func (p *Practice) ExportClients(ctx context.Context, by Administrator, w io.Writer, archived, notes bool) error {
-	if err := p.noteExport(ctx, by, "the clients"); err != nil {
+	if err := p.noteExport(ctx, by, "exported the clients"); err != nil {
 		return err
 	}
 	return p.db.View(ctx, func(tx *db.Tx) error {
@@ -178,7 +178,7 @@ func stamps(zone *time.Location) func(time.Time) string {
 // ExportStates writes every client's portal state and each form that was sent as CSV: one row for each form, or one for a
 // client who was sent none. Administrators may; the export is noted first.
 func (p *Practice) ExportStates(ctx context.Context, by Administrator, w io.Writer, archived bool) error {
-	if err := p.noteExport(ctx, by, "portal states and forms"); err != nil {
+	if err := p.noteExport(ctx, by, "exported portal states and forms"); err != nil {
 		return err
 	}
 	return p.db.View(ctx, func(tx *db.Tx) error {

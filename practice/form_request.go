@@ -34,7 +34,7 @@ func (p *Practice) ReadForm(ctx context.Context, by Staff, id string) (f Complet
 }
 
 // downloaded is the act of taking a completed form out as a file.
-const downloaded = "downloaded the completed form"
+const downloaded db.Act = "downloaded the completed form"
 
 // ExportForm is ReadForm as a FHIR R4 QuestionnaireResponse.
 func (p *Practice) ExportForm(ctx context.Context, by Staff, id string) (f CompletedForm, response []byte, err error) {
@@ -72,7 +72,7 @@ func (p *Practice) ReviewForm(ctx context.Context, by Staff, id string) error {
 	})
 }
 
-func (f CompletedForm) act(act string, by Staff) db.AuditEntry {
+func (f CompletedForm) act(act db.Act, by Staff) db.AuditEntry {
 	return db.AuditEntry{StaffID: by.member.ID, Act: act, ClientID: f.ClientID, Detail: f.Form.Title}
 }
 

@@ -229,7 +229,7 @@ func useLink(tx *db.Tx, h heldLink) error {
 	return nil
 }
 
-var passwordActs = map[db.Purpose]string{
+var passwordActs = map[db.Purpose]db.Act{
 	db.LinkJoin:        "joined the client portal",
 	db.LinkJoinStaff:   "chose a password",
 	db.LinkNewPassword: "chose a new password",
@@ -238,7 +238,7 @@ var passwordActs = map[db.Purpose]string{
 
 // setPassword keeps a person's new password, signs them out wherever they were signed in, and in here: halfway, where they owe
 // a second step.
-func (p *Practice) setPassword(tx *db.Tx, who *Actor, hash, act string, at Browser) (session string, err error) {
+func (p *Practice) setPassword(tx *db.Tx, who *Actor, hash string, act db.Act, at Browser) (session string, err error) {
 	staffID, clientID := who.staff.member.ID, who.client.record.ID
 	if staffID != 0 {
 		err = tx.SetStaffPassword(staffID, hash)
@@ -351,7 +351,7 @@ func (p *Practice) helpIn(tx *db.Tx, who Actor) (sent bool, err error) {
 	if _, err := p.writeAccountLetter(o, languages[0].newPassword, p.nobody(), tx.Now(), newPasswordLife); err != nil {
 		return false, err
 	}
-	return false, tx.Audit(db.AuditEntry{Act: "asked for a new password or link", Detail: "for nobody known"})
+	return false, tx.Audit(db.AuditEntry{Act: "asked for a new password or link", Detail: "for an address that is nobody's"})
 }
 
 // renewInvitation sends the invitation again to a client whose invitation is out, or expired, and ends its link.
@@ -415,7 +415,7 @@ func (p *Practice) sendJoinStaff(tx *db.Tx, member db.StaffMember, sentBy int64)
 		db.Letter{Kind: db.LetterJoinStaff, StaffID: member.ID, SentBy: sentBy}); err != nil {
 		return err
 	}
-	return tx.Audit(db.AuditEntry{StaffID: sentBy, Act: "sent a link to choose a password", Detail: "to staff member " + member.PublicID})
+	return tx.Audit(db.AuditEntry{StaffID: sentBy, Act: "sent a link to choose a password", Detail: "to " + staffNoted(member)})
 }
 
 // sendOldAddress queues the letter that tells somebody, at the address they sign in with, of another.
@@ -437,7 +437,11 @@ func (p *Practice) sendNewPassword(tx *db.Tx, who Actor) error {
 		db.Letter{Kind: db.LetterNewPassword, StaffID: staffID, ClientID: clientID}); err != nil {
 		return err
 	}
-	return tx.Audit(db.AuditEntry{Act: "asked for a new password", ClientID: clientID, Detail: "of " + who.ID()})
+	e := db.AuditEntry{Act: "asked for a new password", ClientID: clientID}
+	if staffID != 0 {
+		e.Detail = "for " + staffNoted(who.staff.member)
+	}
+	return tx.Audit(e)
 }
 
 func (p *Practice) sendAccountLetter(tx *db.Tx, m accountMessage, to Actor, purpose db.Purpose, life time.Duration, l db.Letter) error {

@@ -194,7 +194,7 @@ func settingNames(settings []setting) string {
 }
 
 // changeOrganization changes the settings of one page. The audit entry names those that changed, not what they say.
-func (p *Practice) changeOrganization(ctx context.Context, by Administrator, act, version string, settings func(db.Organization) []setting, change func(*db.Organization) Invalid) error {
+func (p *Practice) changeOrganization(ctx context.Context, by Administrator, act db.Act, version string, settings func(db.Organization) []setting, change func(*db.Organization) Invalid) error {
 	if !by.administers() {
 		return ErrNotAllowed
 	}

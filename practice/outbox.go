@@ -251,7 +251,7 @@ func refusal(refused []LetterRefusal, err error) error {
 }
 
 // eachLetter does one thing to each of some letters, unless something speaks against it.
-func (p *Practice) eachLetter(ctx context.Context, by Administrator, act string, publicIDs []string,
+func (p *Practice) eachLetter(ctx context.Context, by Administrator, act db.Act, publicIDs []string,
 	against func(*db.Tx, db.OutboxLetter) (string, error), do func(*db.Tx, db.OutboxLetter) error) (n int, refused []LetterRefusal, err error) {
 	if !by.administers() {
 		return 0, nil, ErrNotAllowed

@@ -83,7 +83,7 @@ func (p *Practice) OpenForm(ctx context.Context, by Client, id string) (r FormRe
 		if r, err = p.formRequest(tx, by.reach(), id); err != nil {
 			return err
 		}
-		act := "opened the form"
+		act := db.Act("opened the form")
 		switch r.State() {
 		case db.FormRevoked:
 			return db.ErrClosed
@@ -168,7 +168,7 @@ func (p *Practice) open(tx *db.Tx, request db.FormRequest) (r FormRequest, err e
 	return r, nil
 }
 
-func (r FormRequest) entry(act string, by Client) db.AuditEntry {
+func (r FormRequest) entry(act db.Act, by Client) db.AuditEntry {
 	return db.AuditEntry{ByClient: by.record.ID, Act: act, ClientID: r.ClientID, Detail: r.Form.Title}
 }
 

@@ -50,7 +50,7 @@ func (p *Practice) turnPortal(ctx context.Context, by Administrator, off bool) e
 		if err != nil || o.PortalOff() == off {
 			return err
 		}
-		act := "turned the client portal on"
+		act := db.Act("turned the client portal on")
 		o.PortalOffAt = time.Time{}
 		if off {
 			act, o.PortalOffAt = "turned the client portal off", tx.Now()

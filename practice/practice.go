@@ -63,11 +63,12 @@ type Practice struct {
 	line   hashLine      // bounds how many wait for that
 	papers sync.Map      // key and version → *forms.Form
 
-	importJob atomic.Pointer[ImportJob]  // the latest
-	mail      atomic.Pointer[activeMail] // nil: no relay is set
-	mailTest  atomic.Pointer[MailTest]   // the latest
-	logHolds  atomic.Bool                // the database's log still holds what was deleted
-	sealing   sealing
+	importJob  atomic.Pointer[ImportJob]  // the latest
+	mail       atomic.Pointer[activeMail] // nil: no relay is set
+	mailTest   atomic.Pointer[MailTest]   // the latest
+	logHolds   atomic.Bool                // the database's log still holds what was deleted
+	sealing    sealing
+	auditCheck atomic.Pointer[AuditCheck] // the latest
 
 	setUp     atomic.Bool // there is an organization
 	setUpCode string

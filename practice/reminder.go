@@ -304,7 +304,7 @@ func (p *Practice) TurnReminders(ctx context.Context, by Staff, clientID string,
 		if err != nil || facts.OffAt.IsZero() == on {
 			return err
 		}
-		act := "turned reminders on"
+		act := db.Act("turned reminders on")
 		if !on {
 			act = "turned reminders off"
 		}

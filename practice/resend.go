@@ -98,7 +98,7 @@ func (p *Practice) resend(tx *db.Tx, w *writer, by Staff, c db.Client, r Resendi
 	if err != nil {
 		return err
 	}
-	act := "sent the invitation again"
+	act := db.Act("sent the invitation again")
 	if r.Kind == db.InvitationMessage {
 		err = p.sendInvitation(tx, letter, c, w.expires(), by.member.ID, db.Letter{SentBy: by.member.ID})
 	} else {

@@ -321,7 +321,7 @@ func (p *Practice) sendTo(tx *db.Tx, w *writer, d Draft, by Staff, r recipient, 
 			asked++
 		}
 	}
-	act := "sent a message about forms"
+	act := db.Act("sent a message about forms")
 	if r.kind == db.InvitationMessage {
 		act = "invited to the client portal"
 		if err := p.sendInvitation(tx, letter, r.Client, w.expires(), by.member.ID, db.Letter{SentBy: by.member.ID, DraftID: d.record.ID}); err != nil {

@@ -114,7 +114,7 @@ func bounceSteps(row SendingRow, past sendingPast) (steps []Step) {
 }
 
 // endings are the acts that end an invitation's link, as its history tells them.
-var endings = map[string]string{
+var endings = map[db.Act]string{
 	"revoked the invitation":   "Revoked: its link no longer works",
 	"took a letter back":       "Ended: an administrator took its letter back",
 	"turned portal access off": "Ended: portal access was turned off",

@@ -268,11 +268,14 @@ func (p *Practice) SignOut(ctx context.Context, who Actor, token string) error {
 	})
 }
 
+// refused is the act of being kept from something.
+const refused db.Act = "was refused"
+
 // NoteRefusal notes that somebody who is signed in asked for what they may not have, or what isn't there: what they asked
 // for says which.
 func (p *Practice) NoteRefusal(ctx context.Context, who Actor, asked string) error {
 	return p.db.Update(ctx, func(tx *db.Tx) error {
-		entry := who.entry("was refused")
+		entry := who.entry(refused)
 		entry.Detail = asked
 		return tx.Audit(entry)
 	})

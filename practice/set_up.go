@@ -177,7 +177,7 @@ func addAdministrator(tx *db.Tx, name string, email db.Email, hash string) (id i
 	if err := tx.SetStaffPassword(m.ID, hash); err != nil {
 		return 0, err
 	}
-	return m.ID, tx.Audit(db.AuditEntry{Act: "added an administrator", Detail: "staff member " + m.PublicID})
+	return m.ID, tx.Audit(db.AuditEntry{Act: "added an administrator", Detail: staffNoted(m)})
 }
 
 const (

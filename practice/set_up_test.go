@@ -61,7 +61,7 @@ func TestSetUp(t *testing.T) {
 	if _, _, err := p.SetUp(ctx, p.SetUpCode(), practice.Browser{Network: "192.0.2.1"}, willow()); err != practice.ErrNotFound {
 		t.Error("set up twice:", err)
 	}
-	if err := database.View(ctx, (*db.Tx).VerifyAudit); err != nil {
+	if _, err := database.VerifyAudit(ctx, db.AuditHead{}, nil); err != nil {
 		t.Error(err)
 	}
 }

@@ -3,7 +3,6 @@ package practice
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -235,7 +234,11 @@ func (p *Practice) AddStaff(ctx context.Context, by Administrator, e StaffEntry)
 
 // describe is a staff member's rights for the audit log.
 func describe(m db.StaffMember) string {
-	return fmt.Sprintf("staff member %s: %s %q", m.PublicID, m.Role, m.Permissions)
+	text := staffNoted(m) + ", " + string(m.Role)
+	for _, p := range m.Permissions {
+		text += ", may " + string(p)
+	}
+	return text
 }
 
 // ChangeStaff changes a staff member's name, role and permissions, in force from their next request, and tells how many
@@ -333,12 +336,12 @@ func handOver(tx *db.Tx, by Administrator, from db.StaffMember, heir string) (in
 	if _, err := tx.UnassignAll(from.ID, ids); err != nil {
 		return 0, err
 	}
-	act, detail := "took the client from "+from.Name, from.Name+" was disabled"
+	act, detail := tookClient, staffNoted(from)+", who was disabled"
 	if to.ID != 0 {
 		if _, err := tx.AssignAll(to.ID, ids); err != nil {
 			return 0, err
 		}
-		act, detail = "assigned the client to "+to.Name, "taken over from "+from.Name
+		act, detail = assignedClient, staffNoted(to)+", taken over from "+staffNoted(from)
 	}
 	for _, clientID := range ids {
 		if err := tx.Audit(db.AuditEntry{StaffID: by.member.ID, Act: act, ClientID: clientID, Detail: detail}); err != nil {
@@ -368,7 +371,7 @@ func (p *Practice) EnableStaff(ctx context.Context, by Administrator, id string)
 // changeStaff keeps a change to a staff member, unless nobody would be left as administrator: then it says so at field. It
 // takes back the letters that they may not send any more, and tells how many. ErrConfirm, unless the administrator proved
 // lately who they are.
-func (p *Practice) changeStaff(ctx context.Context, by Administrator, id, field, act string, change func(*db.Tx, *db.StaffMember) error) (letters int, err error) {
+func (p *Practice) changeStaff(ctx context.Context, by Administrator, id, field string, act db.Act, change func(*db.Tx, *db.StaffMember) error) (letters int, err error) {
 	if !by.administers() {
 		return 0, ErrNotAllowed
 	}

@@ -134,7 +134,7 @@ func TestDisableHandsClientsOver(t *testing.T) {
 	if d, err := p.OpenClient(ctx, c.Olga.Staff, c.Ann.PublicID, false); err != nil || d.History[0].Act != "took the client from Tess Tully" || d.History[0].Detail != "Tess Tully was disabled" {
 		t.Errorf("%+v %v", d.History, err)
 	}
-	if err := c.DB.View(ctx, (*db.Tx).VerifyAudit); err != nil {
+	if _, err := c.DB.VerifyAudit(ctx, db.AuditHead{}, nil); err != nil {
 		t.Error(err)
 	}
 }
