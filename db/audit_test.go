@@ -62,7 +62,7 @@ func TestAuditShowsEveryTampering(t *testing.T) {
 		"one below zero":  {"INSERT INTO audit_entries (id, at, act, mac) SELECT -7, at, act, mac FROM audit_entries WHERE id = 1", 1, auditMissing},
 		"one added":       {"INSERT INTO audit_entries (id, at, act, key_id, mac) SELECT 5, at, act, key_id, mac FROM audit_entries WHERE id = 4", 5, auditAltered},
 		"one added later": {"INSERT INTO audit_entries (id, at, act, key_id, mac) SELECT 7, at, act, key_id, mac FROM audit_entries WHERE id = 4", 5, auditMissing},
-		"all removed": {"DELETE FROM audit_entries; INSERT INTO organization (id, name, phone, time_zone) VALUES (1, 'Willow', '5', 'UTC')",
+		"all removed": {"DELETE FROM audit_entries; INSERT INTO organization (id, name, phone, time_zone, invitation_days, portal_welcome, portal_help, crisis_text, created_at) VALUES (1, 'Willow', '5', 'UTC', 7, 'a', 'b', 'c', 1)",
 			1, auditRemoved},
 	} {
 		t.Run(name, func(t *testing.T) {

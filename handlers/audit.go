@@ -155,9 +155,11 @@ func (p auditPage) count(found practice.AuditPage) string {
 	switch {
 	case p.Errors != nil:
 		return ""
+	case !p.Filtered() && found.Entries == 1:
+		return "1 entry"
 	case !p.Filtered():
 		return thousands(int(found.Entries)) + " entries"
-	case len(found.Lines) == 1 && p.Newer == "" && p.Older == "":
+	case p.Newer == "" && p.Older == "" && len(found.Lines) == 1:
 		return "1 entry found"
 	case p.Newer == "" && p.Older == "":
 		return n + " entries found"
@@ -169,9 +171,12 @@ func (p auditPage) count(found practice.AuditPage) string {
 
 // exportAudit answers with the audit log as a CSV file, made while it is sent: however long it is.
 func (s *Site) exportAudit(c *fiber.Ctx, by practice.Administrator) error {
-	file, err := s.Practice.ExportAudit(c.UserContext(), by, auditQuery(typed(c)))
-	if err != nil {
+	query := auditQuery(typed(c))
+	file, err := s.Practice.ExportAudit(c.UserContext(), by, query)
+	if wrong, err := invalid(err); err != nil {
 		return err
+	} else if wrong != nil {
+		return s.seeOther(c, auditAt(query, db.AuditPlace{})) // which says what is wrong
 	}
 	name, err := s.Practice.ExportName(c.UserContext(), "audit-log")
 	if err != nil {

@@ -2,7 +2,6 @@ package handlers
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -142,7 +141,7 @@ func (s *testSite) history(client db.Client) (acts []string) {
 	if err := s.DB.View(s.t.Context(), func(tx *db.Tx) error {
 		entries, err := tx.ClientHistory(db.Everybody(), client.ID, true, 100)
 		for _, e := range entries {
-			acts = append(acts, e.Act)
+			acts = append(acts, string(e.Act))
 		}
 		return err
 	}); err != nil {

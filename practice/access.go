@@ -84,7 +84,7 @@ func (a Actor) wholly() Actor {
 func (a Actor) ids() (clientID, staffID int64) { return a.client.record.ID, a.staff.member.ID }
 
 // entry is an audit entry of what the actor did about their own way in.
-func (a Actor) entry(act string) db.AuditEntry {
+func (a Actor) entry(act db.Act) db.AuditEntry {
 	return db.AuditEntry{StaffID: a.staff.member.ID, ByClient: a.client.record.ID, Act: act}
 }
 

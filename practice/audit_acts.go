@@ -38,11 +38,13 @@ type actWords struct {
 
 // acts are all that is ever done, and how it is told. A test finds those that the source has.
 var acts = map[db.Act]actWords{
-	"signed in":                        {kind: KindSignIns},
+	"signed in":                        {kind: KindSignIns, own: "signed in {detail}"},
 	"signed out":                       {kind: KindSignIns},
 	"failed to sign in":                {kind: KindSignIns, unnamed: somebody},
 	refused:                            {kind: KindSignIns, own: "was refused: {detail}"},
 	"gave a wrong password":            {kind: KindSignIns},
+	"gave the right password":          {kind: KindSignIns, own: "gave the right password, and still owed the second step"},
+	"confirmed who they are":           {kind: KindSignIns, own: "confirmed who they are {detail}"},
 	"chose a password":                 {kind: KindSignIns},
 	"chose a new password":             {kind: KindSignIns},
 	"joined the client portal":         {kind: KindSignIns},
@@ -119,8 +121,10 @@ var acts = map[db.Act]actWords{
 	"forgot the mail settings":                   {kind: KindSettings},
 	"saved the default message":                  {kind: KindSettings},
 	"saved the default message and intake forms": {kind: KindSettings},
-	openedAudit:  {kind: KindSettings},
-	checkedAudit: {kind: KindSettings},
+	"rotated the key":                            {kind: KindSettings, own: "rotated the key {detail}", unnamed: whoeverHostsIt},
+	"retired a key":                              {kind: KindSettings},
+	openedAudit:                                  {kind: KindSettings},
+	checkedAudit:                                 {kind: KindSettings},
 
 	"exported the clients":             {kind: KindFiles},
 	"exported portal states and forms": {kind: KindFiles},

@@ -77,7 +77,7 @@ func (p *Practice) CheckAudit(ctx context.Context, by Administrator) (*AuditChec
 
 func (p *Practice) checkAudit(ctx context.Context, by Administrator, step func(int64)) (db.AuditHead, error) {
 	head, err := p.db.VerifyAudit(ctx, db.AuditHead{}, step)
-	found := fmt.Sprintf("%d entries, unbroken", head.Entry)
+	found := fmt.Sprintf("unbroken up to entry %d", head.Entry)
 	var fault *db.AuditFault
 	if errors.As(err, &fault) {
 		found = fault.Error()

@@ -124,14 +124,14 @@ func TestDisableHandsClientsOver(t *testing.T) {
 			t.Error(client.FirstName, names)
 		}
 		d, err := p.OpenClient(ctx, c.Olga.Staff, client.PublicID, false)
-		if err != nil || d.History[0].Act != "assigned the client to Tess Tully" || d.History[0].Detail != "taken over from Tom Tran" || d.History[0].Who != "Olga Olson" {
+		if err != nil || d.History[0].Act != "assigned the client to Tess Tully, taken over from Tom Tran" || d.History[0].Who != "Olga Olson" {
 			t.Errorf("%+v %v", d.History, err)
 		}
 	}
 	if w, err := p.DisableStaff(ctx, c.Olga, tess, practice.NobodyAssigned); err != nil || w.Clients != 5 || len(assignedTo(t, c, c.Ann)) != 0 {
 		t.Error(w, err)
 	}
-	if d, err := p.OpenClient(ctx, c.Olga.Staff, c.Ann.PublicID, false); err != nil || d.History[0].Act != "took the client from Tess Tully" || d.History[0].Detail != "Tess Tully was disabled" {
+	if d, err := p.OpenClient(ctx, c.Olga.Staff, c.Ann.PublicID, false); err != nil || d.History[0].Act != "took the client from Tess Tully, who was disabled" {
 		t.Errorf("%+v %v", d.History, err)
 	}
 	if _, err := c.DB.VerifyAudit(ctx, db.AuditHead{}, nil); err != nil {
