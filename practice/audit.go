@@ -88,13 +88,14 @@ func (q AuditQuery) filter(tx *db.Tx, by Administrator) (f db.AuditFilter, err e
 
 // clients are those whom the query is about; nil when it is about none in particular.
 func (q AuditQuery) clients(tx *db.Tx, by Administrator) ([]int64, error) {
-	if q.Client != "" {
-		return tx.ClientIDsOf(by.reach(), []string{q.Client})
-	}
-	if q.Words == "" {
+	ids := []int64{}
+	switch {
+	case q.Client != "":
+		found, err := tx.ClientIDsOf(by.reach(), []string{q.Client})
+		return append(ids, found...), err
+	case q.Words == "":
 		return nil, nil
 	}
-	ids := []int64{}
 	for _, away := range []bool{false, true} {
 		some, total, err := tx.FindClients(by.reach(), db.ClientFilter{Query: q.Words[:min(len(q.Words), maxQuery)], Archived: away}, db.ByName, 0, auditClients)
 		if err != nil {
