@@ -146,7 +146,7 @@ func TestDisableStaffPage(t *testing.T) {
 	olga.post(tom+"/disable").wantError("heir", "Choose who takes over their clients")
 	olga.follow(olga.post(tom+"/disable", "heir", s.Tess.PublicID())).want(200, "Clients taken from them: 3. Letters taken back: 1.", "No client is assigned to them")
 	olga.get(staffPath+"/"+s.Tess.PublicID()).want(200, "Abbott, Ann", "Stone, Sam", "Moreno, Mia")
-	olga.get("/clients/"+s.Ann.PublicID).want(200, "Not invited", "Its sender may not invite this client any more", "Olga Olson assigned the client to Tess Tully: taken over from Tom Tran")
+	olga.get("/clients/"+s.Ann.PublicID).want(200, "Not invited", "Its sender may not invite this client any more", "Olga Olson assigned the client to Tess Tully, taken over from Tom Tran")
 	olga.get(tom + "/disable").wantTo(tom)
 	olga.get(staffPath+"/"+s.Finn.PublicID()+"/disable").want(200, "No client is assigned to them", "No letter of theirs is queued")
 	olga.follow(olga.post(staffPath+"/"+s.Finn.PublicID()+"/disable", "heir", practice.KeepAssigned)).want(200, "They are signed out and can't sign in.")

@@ -258,6 +258,9 @@ func (d *ClientDetails) history(tx *db.Tx, by Staff, openings bool) error {
 			continue // only a form with a safety concern is reviewed
 		}
 		line := HistoryEntry{At: e.At, Who: t.who(e).Name}
+		if e.ByClient == d.ID {
+			line.Who = d.Name()
+		}
 		line.Act, line.Detail = t.here(e)
 		d.History = append(d.History, line)
 	}
