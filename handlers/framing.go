@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"github.com/gofiber/fiber/v2"
+	"github.com/valyala/fasthttp"
 )
 
 // refuseTwoLengths refuses a request that says more than once how long its body is: a proxy in front may have believed
@@ -25,4 +26,19 @@ func lengths(header []byte) (n int) {
 		}
 	}
 	return n
+}
+
+// formValue is a field of what was asked: of a write, as its body has it. Fasthttp would let a field of the same name in the
+// address stand in its place, and a link could fill in what its reader then sends.
+func formValue(c *fasthttp.RequestCtx, name string) []byte {
+	if c.IsGet() || c.IsHead() {
+		return c.QueryArgs().Peek(name)
+	}
+	if value := c.PostArgs().Peek(name); value != nil {
+		return value
+	}
+	if form, err := c.MultipartForm(); err == nil && len(form.Value[name]) > 0 {
+		return []byte(form.Value[name][0])
+	}
+	return nil
 }

@@ -63,3 +63,15 @@ func exchange(t *testing.T, addr, text string) string {
 	got, _ := io.ReadAll(conn) // a connection that is reset has said what it had to
 	return string(got)
 }
+
+// What a write says is in its body, whatever the address that it was sent to says beside.
+func TestAddressesFillNoForms(t *testing.T) {
+	s := newSite(t)
+	typed := func(a answer) string { return a.doc.Find("#email").AttrOr("value", "none") }
+	if got := typed(s.as("").post("/sign-in?email=eve%40elsewhere.example&password=x", "email", "olga@willow.example", "password", "wrong").want(422)); got != "olga@willow.example" {
+		t.Errorf("the address filled in %q", got)
+	}
+	if got := typed(s.as("").post("/sign-in?email=eve%40elsewhere.example", "password", "wrong").want(422)); got != "" {
+		t.Errorf("the address filled in %q, which nobody typed", got)
+	}
+}

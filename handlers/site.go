@@ -104,7 +104,7 @@ func New(config Config) (*Site, error) {
 		ServerHeader:          "",
 	})
 	server := s.app.Server()
-	server.HeaderReceived = s.limit
+	server.HeaderReceived, server.FormValueFunc = s.limit, formValue
 	handle, fail := server.Handler, server.ErrorHandler
 	server.Handler = func(c *fasthttp.RequestCtx) { // Fiber answers an unknown method before any middleware
 		s.harden(&c.Response.Header)
