@@ -274,7 +274,7 @@ func (p *Practice) enrolApp(tx *db.Tx, who Actor, token, sealed, code string, at
 
 // enrolled notes that somebody set up a way to take the second step and proved it so: this session has taken the step, their
 // others end, and they are given recovery codes where they have none.
-func (p *Practice) enrolled(tx *db.Tx, who Actor, token string, at Browser, act, how string) (e Enrolled, err error) {
+func (p *Practice) enrolled(tx *db.Tx, who Actor, token string, at Browser, act db.Act, how string) (e Enrolled, err error) {
 	if err := factorsChanged(tx, who, act); err != nil {
 		return e, err
 	}
@@ -293,7 +293,7 @@ func (p *Practice) enrolled(tx *db.Tx, who Actor, token string, at Browser, act,
 }
 
 // factorsChanged notes that somebody changed with what they take the second step, and ends their other sessions.
-func factorsChanged(tx *db.Tx, who Actor, act string) error {
+func factorsChanged(tx *db.Tx, who Actor, act db.Act) error {
 	clientID, staffID := who.ids()
 	entry := who.entry(act)
 	entry.ClientID = clientID
@@ -363,7 +363,7 @@ func (p *Practice) RemoveAuthenticator(ctx context.Context, by Person) error {
 }
 
 // removeFactor has a person remove a way to take the second step.
-func (p *Practice) removeFactor(ctx context.Context, by Person, act string, remove func(*db.Tx, Security) error) error {
+func (p *Practice) removeFactor(ctx context.Context, by Person, act db.Act, remove func(*db.Tx, Security) error) error {
 	return p.db.Update(ctx, func(tx *db.Tx) error {
 		if err := by.confirmed(tx.Now()); err != nil {
 			return err
