@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	_ "embed"
+	"encoding/hex"
 	"errors"
 	"flag"
 	"fmt"
@@ -51,6 +52,7 @@ func commands() []command {
 		{"admin", "admin create [options]", "Make an administrator, on an empty folder the organization too.", admin},
 		{"import", "import [options] FILE.csv", "Import a list of clients, while the server is stopped.", importFile},
 		{"client", "client delete [options]", "Delete an archived client's data for good, while the server is stopped.", clientCommand},
+		{"audit", "audit verify [options]", "Check that nobody changed the audit log, beside a running server or without one.", auditCommand},
 		{"key", "key new | key retire ID", "Print the line of a new key, or what takes the place of an old one's.", keyCommand},
 		{"healthcheck", "healthcheck [options]", "End with 0 when the server that these options name can serve.", healthcheck},
 		{"version", "version [-licenses]", "Print the version, or whose work is in the program.", printVersion},
@@ -539,7 +541,15 @@ func startOutbox(ctx context.Context, worker *mail.Worker, log *slog.Logger) (st
 func sweep(ctx context.Context, p *practice.Practice, log *slog.Logger) {
 	every := time.NewTicker(10 * time.Minute)
 	defer every.Stop()
+	var printed time.Time // when the audit log's head was
 	for {
+		if p.Now().Sub(printed).Abs() >= 24*time.Hour {
+			if err := printAuditHead(ctx, p, log); err == nil {
+				printed = p.Now()
+			} else if ctx.Err() == nil {
+				log.Error("audit head", "error", err.Error())
+			}
+		}
 		if err := p.Sweep(ctx); err != nil && ctx.Err() == nil {
 			log.Error("sweep", "error", err.Error())
 		}
@@ -556,6 +566,15 @@ func sweep(ctx context.Context, p *practice.Practice, log *slog.Logger) {
 		case <-every.C:
 		}
 	}
+}
+
+// printAuditHead logs where the audit log ends: kept somewhere else, it shows later whether the log was cut off.
+func printAuditHead(ctx context.Context, p *practice.Practice, log *slog.Logger) error {
+	head, err := p.AuditHead(ctx)
+	if err == nil && head.Entry > 0 {
+		log.Info("audit head", "entry", head.Entry, "mac", hex.EncodeToString(head.MAC))
+	}
+	return err
 }
 
 // admin makes an administrator in a data folder that no server holds.
@@ -686,6 +705,51 @@ func clientCommand(ctx context.Context, args []string) error {
 		verb = "Would delete"
 	}
 	fmt.Printf("%s the record of %s with %d forms, %d answers, %d signatures, %d letters and %d invitations.\n", verb, client.ListName(), d.Forms, d.Answers, d.Signatures, d.Letters, d.Invitations)
+	return nil
+}
+
+// auditCommand checks the audit log from outside: it takes no lock and writes nothing.
+func auditCommand(ctx context.Context, args []string) error {
+	const usage, summary = "audit verify [options]", "Check that no entry of the audit log was altered, removed or added by somebody else, and print its head: the number of its\n" +
+		"last entry, and what stands for all of them. It works while the server runs and while it is stopped, and changes nothing."
+	if len(args) > 0 && args[0] == "verify" {
+		args = args[1:]
+	} else if len(args) == 0 || !strings.HasPrefix(args[0], "-h") && !strings.HasPrefix(args[0], "--h") {
+		return errors.New("the command is: anteroom " + usage)
+	}
+	var text string
+	c, rest, err := configure("audit", usage, summary, args, []option{
+		{"head", "a head that was printed before, as 17:3fa9…: it must still be in the log, so that a cut end shows", &text},
+	}, "addr", "url", "smtp-url", "smtp-from", "proxy-header", "trusted-proxies")
+	if err != nil {
+		return err
+	}
+	if len(rest) > 0 {
+		return fmt.Errorf("what is %q?", rest[0])
+	}
+	var known db.AuditHead
+	if text != "" {
+		if known, err = db.ParseAuditHead(text); err != nil {
+			return fmt.Errorf("-head: %w", err)
+		}
+	}
+	log, err := db.OpenAuditLog(ctx, c.data, c.keyFile, c.key)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	head, err := log.Verify(ctx, known)
+	if err != nil {
+		return err
+	}
+	if known.Entry > 0 {
+		fmt.Printf("The head that was given is in the log.\n")
+	}
+	if head.Entry == 0 {
+		fmt.Println("The audit log is empty.")
+		return nil
+	}
+	fmt.Printf("%d entries, unbroken.\nhead %s\n", head.Entry, head)
 	return nil
 }
 
