@@ -270,6 +270,9 @@ func TestKilledRotationGoesOn(t *testing.T) {
 			test.kill(t, d, folder)
 			d.Close()
 			d = openAt(t, folder)
+			if _, err := os.Stat(unfinished(KeyFile(folder))); !errors.Is(err, os.ErrNotExist) {
+				t.Errorf("a half-written key file: %v", err)
+			}
 			if err := d.View(t.Context(), (*Tx).opens); err != nil {
 				t.Error("after the next start:", err)
 			}
@@ -285,9 +288,6 @@ func TestKilledRotationGoesOn(t *testing.T) {
 			oldOpensNothing(t, d, old)
 			if strings.Contains(keyFile(t, folder), strings.Fields(old)[1]) {
 				t.Error("the old secret is still in the key file")
-			}
-			if _, err := os.Stat(unfinished(KeyFile(folder))); !errors.Is(err, os.ErrNotExist) {
-				t.Errorf("a half-written key file: %v", err)
 			}
 			if err := d.View(t.Context(), func(tx *Tx) error {
 				uses, err := tx.KeyUses()
@@ -465,6 +465,37 @@ func TestRotatingWhileOthersWork(t *testing.T) {
 	d.Close()
 	if err := openAt(t, folder).View(t.Context(), (*Tx).opens); err != nil {
 		t.Error(err)
+	}
+}
+
+// Whoever began to read before a rotation, or asked to, reads on whatever is done meanwhile.
+func TestReadingThroughARotation(t *testing.T) {
+	for name, before := range map[string]func(*Tx) error{
+		"which has read already": (*Tx).opens,
+		"which hasn't read yet":  func(*Tx) error { return nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := openAt(t, filepath.Join(t.TempDir(), "data"))
+			answered(t, d, 3)
+			if err := d.View(t.Context(), func(tx *Tx) error {
+				if err := before(tx); err != nil {
+					return err
+				}
+				rotate(t, d)
+				if _, _, err := d.SealAnew(t.Context()); err != nil {
+					return err
+				}
+				if err := d.RetireKeys(t.Context()); err != nil {
+					return err
+				}
+				if _, err := tx.keyInUse(); err != nil {
+					t.Error(err)
+				}
+				return tx.opens()
+			}); err != nil {
+				t.Error(err)
+			}
+		})
 	}
 }
 
