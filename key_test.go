@@ -382,6 +382,9 @@ func TestKilledWhileRotating(t *testing.T) {
 	d = open()
 	defer d.Close()
 	answersOpen(t, d, clients)
+	if _, err := d.VerifyAudit(t.Context(), db.AuditHead{}, nil); err != nil {
+		t.Errorf("the audit log: %v", err)
+	}
 	t.Logf("%d kills, %d rotations asked for, %d acknowledged, %d made; killed %d times with clients under two keys, %d times with an older key not retired",
 		kills, asked, acknowledged, len(left)-1, middle, waiting)
 	if middle == 0 {

@@ -238,6 +238,13 @@ func TestKilledRotationGoesOn(t *testing.T) {
 				t.Error("while the new key waits:", err)
 			}
 		}},
+		{"before the database knew, and asked again", func(t *testing.T, d *DB, folder string) {
+			gone := errors.New("no room")
+			if err := d.Update(t.Context(), func(tx *Tx) error { _, err := tx.RotateKey(); return errors.Join(err, gone) }); !errors.Is(err, gone) {
+				t.Fatal(err)
+			}
+			rotate(t, d)
+		}},
 		{"with nothing sealed anew", func(t *testing.T, d *DB, folder string) { rotate(t, d) }},
 		{"in the middle", func(t *testing.T, d *DB, folder string) {
 			old := strings.Fields(keyFile(t, folder))[0]
@@ -286,8 +293,11 @@ func TestKilledRotationGoesOn(t *testing.T) {
 				t.Error("at the end:", err)
 			}
 			oldOpensNothing(t, d, old)
-			if strings.Contains(keyFile(t, folder), strings.Fields(old)[1]) {
-				t.Error("the old secret is still in the key file")
+			if text := keyFile(t, folder); strings.Contains(text, strings.Fields(old)[1]) || len(keyLines(text)) != 2 {
+				t.Errorf("the old secret is still in the key file, or it has not two but %d lines", len(keyLines(text)))
+			}
+			if _, err := d.VerifyAudit(t.Context(), AuditHead{}, nil); err != nil {
+				t.Error(err)
 			}
 			if err := d.View(t.Context(), func(tx *Tx) error {
 				uses, err := tx.KeyUses()
@@ -461,6 +471,9 @@ func TestRotatingWhileOthersWork(t *testing.T) {
 		if strings.Contains(keyFile(t, folder), strings.Fields(line)[1]) {
 			t.Error("an old secret is still in the key file")
 		}
+	}
+	if _, err := d.VerifyAudit(t.Context(), AuditHead{}, nil); err != nil {
+		t.Error(err)
 	}
 	d.Close()
 	if err := openAt(t, folder).View(t.Context(), (*Tx).opens); err != nil {
