@@ -41,7 +41,7 @@ func (p *Practice) SignIn(ctx context.Context, address, password string, at Brow
 		return "", Actor{}, err
 	}
 	defer leave()
-	account, place := "account "+email.Canonical(), "network "+at.Network
+	account, place := "account "+cmp.Or(email.Canonical(), address), "network "+at.Network
 	var hash string
 	err = p.db.Update(ctx, func(tx *db.Tx) error {
 		if err := guessesLeft(tx, account, place); err != nil {
