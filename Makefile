@@ -37,13 +37,13 @@ bench: static ## measure: search over 100,000 clients, invitations, cold start, 
 	ANTEROOM_PROGRAM=$(CURDIR)/anteroom go test -run '^$$' -bench '^BenchmarkAnteroom$$' -benchtime 1x -timeout 15m .
 
 prove: FUZZ = 200000x
-prove: fuzz ## what takes too long for every change: fuzz, kill the program 1,000 times, compare 20,000 answers' times, type every hostile string everywhere
+prove: setup fuzz ## what takes too long for every change: fuzz, kill the program 1,000 times, compare 20,000 answers' times, type every hostile string everywhere
 	$(call step,the program killed 1000 times while letters leave)
 	ANTEROOM_KILLS=1000 go test -count=1 -v -timeout 30m -run '^Test(Killed|Terminated)' .
 	$(call step,how long signing in and a forgotten password take, for known and unknown accounts 5000 times each)
 	ANTEROOM_TIMINGS=5000 go test -count=1 -v -timeout 30m -run '^TestTimingTellsNothing$$' .
 	$(call step,every hostile string through every field to every place that shows it)
-	ANTEROOM_HOSTILE=100000 go test -count=1 -v -timeout 60m -run '^TestHostileStringsStayText$$' .
+	ANTEROOM_HOSTILE=100000 ANTEROOM_BROWSER=$(BROWSER) go test -count=1 -v -timeout 60m -run '^Test(HostileStringsStayText|StoryHostile)$$' .
 
 screenshots: setup ## take the pictures in docs/images anew
 	$(call step,docs/images)

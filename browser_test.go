@@ -309,6 +309,10 @@ func (p *person) listen(event any) {
 	case *page.EventJavascriptDialogOpening:
 		fault = fmt.Sprintf("a dialog opened: %s %s", e.Type, e.Message)
 		go call(p, page.HandleJavaScriptDialog, page.HandleJavaScriptDialogParams{Accept: true})
+	case *network.EventRequestWillBeSent:
+		if u := e.Request.URL; strings.HasPrefix(u, "http") && !strings.HasPrefix(u, p.site+"/") {
+			fault = "the page asks elsewhere: " + u
+		}
 	case *network.EventLoadingFinished:
 		p.bytes += int64(e.EncodedDataLength)
 	}

@@ -164,7 +164,7 @@ func (l *ledger) reads(sink, text string, source bool) {
 		if line := t.text[strings.LastIndexAny(t.text, "\r\n")+1:]; !source && !strings.HasSuffix(before, whole) {
 			whole = plain(line) // lines are broken by elements
 		}
-		if !strings.HasSuffix(before, whole) {
+		if !strings.HasSuffix(before, strings.TrimLeftFunc(whole, unicode.IsMark)) { // marks at its beginning join what stands before
 			l.failed("text "+sink+t.field, "%s shows %.200q, typed into %s as %.200q", sink, before[max(0, len(before)-100):], t.field, t.text)
 			continue
 		}
