@@ -16,7 +16,7 @@ import (
 	"testing"
 )
 
-// What docs/security.md names is there: each test, each file, each target of make, each command.
+// What docs/security.md names is there: each test, file, setting, target of make and command.
 func TestSecurityPageNamesWhatExists(t *testing.T) {
 	page := securityPage(t)
 	tests := map[string]bool{}
@@ -53,6 +53,10 @@ func TestSecurityPageNamesWhatExists(t *testing.T) {
 		case isFile.MatchString(name):
 			if _, err := os.Stat(name); err != nil {
 				t.Errorf("there is no file %s", name)
+			}
+		case strings.HasPrefix(name, "ANTEROOM_"):
+			if !slices.ContainsFunc(settings, func(s setting) bool { return s.env == name }) {
+				t.Errorf("there is no setting %s", name)
 			}
 		case len(words) == 2 && words[0] == "make":
 			if !bytes.Contains(makefile, []byte("\n"+words[1]+":")) {

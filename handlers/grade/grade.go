@@ -165,7 +165,7 @@ var rules = []rule{
 	}},
 	{asvs, "a text says in which encoding it is (4.1.1)", func(r Response) bool {
 		kind := r.Header.Get("Content-Type")
-		return !strings.HasPrefix(kind, "text/") && !strings.Contains(kind, "xml") || strings.HasSuffix(strings.ToLower(kind), "charset=utf-8") || strings.HasPrefix(kind, "image/svg+xml")
+		return !strings.HasPrefix(kind, "text/") && !strings.Contains(kind, "xml") || strings.HasSuffix(strings.ToLower(kind), "charset=utf-8")
 	}},
 	{observatory, "a redirection stays here", func(r Response) bool {
 		for _, name := range []string{"Location", "Hx-Redirect"} {
