@@ -31,6 +31,12 @@ func (tx *Tx) RememberDevice(clientID, staffID int64, cookie string) (known, oth
 	return false, others, err
 }
 
+// HasDevices tells whether any browser is remembered at which a client or a staff member was in.
+func (tx *Tx) HasDevices(clientID, staffID int64) (has bool, err error) {
+	err = tx.row("SELECT EXISTS (SELECT 1 FROM devices WHERE client_id = ? OR staff_id = ?)", orNull(clientID), orNull(staffID)).Scan(&has)
+	return has, err
+}
+
 // SweepDevices forgets the browsers at which nobody was in since a time.
 func (tx *Tx) SweepDevices(before time.Time) error {
 	_, err := tx.exec("DELETE FROM devices WHERE seen_at < ?", ms(before))

@@ -27,6 +27,8 @@ type proofPage struct {
 	Shell
 	Action string
 	Fields []sentField
+	Typed  bool   // they had sent something
+	Back   string // where they were, for who would rather not
 	Ways   db.Factors
 	Errors practice.Invalid
 }
@@ -40,7 +42,7 @@ func (s *Site) askConfirm(c *fiber.Ctx, wrong practice.Invalid) error {
 	if !ok {
 		return s.refuse(c)
 	}
-	page := proofPage{Shell: s.shell(c, "Confirm it’s you", ""), Action: c.OriginalURL(), Errors: wrong}
+	page := proofPage{Shell: s.shell(c, "Confirm it’s you", ""), Action: c.OriginalURL(), Back: cameFrom(c), Errors: wrong}
 	var err error
 	if page.Ways, err = s.Practice.Ways(c.UserContext(), by); err != nil {
 		return err
@@ -51,6 +53,7 @@ func (s *Site) askConfirm(c *fiber.Ctx, wrong practice.Invalid) error {
 	c.Request().PostArgs().VisitAll(func(name, value []byte) {
 		if !strings.HasPrefix(string(name), confirmPrefix) {
 			page.Fields = append(page.Fields, sentField{string(name), string(value)})
+			page.Typed = true
 		}
 	})
 	c.Status(fiber.StatusForbidden)
@@ -63,6 +66,18 @@ func (s *Site) askConfirm(c *fiber.Ctx, wrong practice.Invalid) error {
 		c.Set("HX-Reswap", "innerHTML")
 	}
 	return s.render(c, "session/confirm", "session/_confirm", page)
+}
+
+// cameFrom is the page of this site that a person was on before.
+func cameFrom(c *fiber.Ctx) string {
+	from := c.Get(fiber.HeaderReferer)
+	if partly(c) {
+		from = c.Get("HX-Current-URL")
+	}
+	if u, err := url.Parse(from); err == nil && local(u.RequestURI()) && from != "" {
+		return u.RequestURI()
+	}
+	return "/"
 }
 
 // takeProof takes the proof of who somebody is that rides on a write, before the write goes on.

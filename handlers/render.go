@@ -249,6 +249,8 @@ var notices = map[string]string{
 	"step set up":        "The authenticator app is set up. Wherever else you were signed in, you are signed out.",
 	"app removed":        "The authenticator app is removed. Wherever else you were signed in, you are signed out.",
 	"few codes":          "Recovery codes that are left: %s. Make new ones under Sign-in and security before you need them.",
+	"step required":      "Saved. It counts from everybody's next click on.",
+	"step removed":       "Their second step is removed, they are signed out, and a mail tells them. They sign in with their password, and set it up anew where it is required.",
 	"step taken anew":    "You have a second step already. Enter its code.",
 	"set up":             "Your practice is set up, and you are signed in. Next: add your staff and your clients.",
 	"password chosen":    "Your password is saved, and you are signed in.",

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -123,4 +125,232 @@ func TestStaffSetUpTheirSecondStepAndTakeIt(t *testing.T) {
 	lost.post(secondStepPath, "code", codes[3]).wantError("code", "doesn't work now")
 	lost.post("/sign-out").wantTo("/sign-in")
 	lost.get(secondStepPath).wantTo("/sign-in?next=" + url.QueryEscape("/second-step"))
+}
+
+// Five wrong codes are enough, whichever browser they come from; a right one forgives those before it.
+func TestWrongCodesAreFew(t *testing.T) {
+	s := newSite(t)
+	phone, codes := s.hasStep("mia@mail.example")
+	wrong := func(times int) *browser {
+		t.Helper()
+		b := s.as("")
+		b.signIn("mia@mail.example", "/portal").wantTo(secondStepOf("/portal"))
+		for range times {
+			b.post(secondStepPath, "code", "123456").wantError("code", "doesn't work now")
+		}
+		return b
+	}
+	wrong(2)
+	wrong(2).post(secondStepPath, "code", phone.code(0), "next", "/portal").wantTo("/portal")
+	wrong(3)
+	b := wrong(2)
+	for _, code := range []string{phone.code(30 * time.Second), codes[0]} {
+		b.post(secondStepPath, "code", code).wantError("code", "Too many wrong codes")
+	}
+	s.Clock.Move(15*time.Minute + time.Second)
+	wrong(0).post(secondStepPath, "code", phone.code(0)).wantTo("/portal")
+}
+
+// Codes of the half minute before and after count; older ones, and those of other people, don't.
+func TestWhichCodesCount(t *testing.T) {
+	for _, c := range []struct {
+		later time.Duration
+		taken bool
+	}{{-60 * time.Second, false}, {-30 * time.Second, true}, {0, true}, {30 * time.Second, true}, {60 * time.Second, false}} {
+		s := newSite(t)
+		phone, _ := s.hasStep("mia@mail.example")
+		leos, leosCodes := s.hasStep("leo@mail.example")
+		mia := s.as("")
+		mia.signIn("mia@mail.example", "")
+		mia.post(secondStepPath, "code", leos.code(0)).want(http.StatusUnprocessableEntity)
+		mia.post(secondStepPath, "code", leosCodes[0]).want(http.StatusUnprocessableEntity)
+		if got := mia.post(secondStepPath, "code", phone.code(c.later)).status == http.StatusSeeOther; got != c.taken {
+			t.Errorf("a code of %s: taken %t", c.later, got)
+		}
+	}
+}
+
+// Of many posts of one code at once, one is taken.
+func TestRacingCodes(t *testing.T) {
+	s := newSite(t)
+	phone, codes := s.hasStep("mia@mail.example")
+	for _, code := range []string{phone.code(0), codes[4]} {
+		var browsers []*browser
+		for range 6 {
+			b := s.as("")
+			b.signIn("mia@mail.example", "").wantTo(secondStepOf(""))
+			browsers = append(browsers, b)
+		}
+		var taken atomic.Int32
+		var wait sync.WaitGroup
+		for _, b := range browsers {
+			wait.Go(func() {
+				if b.post(secondStepPath, "code", code).status == http.StatusSeeOther {
+					taken.Add(1)
+				}
+			})
+		}
+		wait.Wait()
+		if n := taken.Load(); n != 1 {
+			t.Errorf("%s was taken %d times", code, n)
+		}
+		s.Clock.Move(16 * time.Minute) // the wrong ones are forgotten
+	}
+}
+
+// A new password, chosen with a mailed link, gets nobody past the second step; nor does joining, where one is required.
+func TestLinksLeadToTheSecondStep(t *testing.T) {
+	s := newSite(t)
+	phone, _ := s.hasStep("mia@mail.example")
+	if err := s.Practice.ForgotPassword(t.Context(), "mia@mail.example", "192.0.2.1"); err != nil {
+		t.Fatal(err)
+	}
+	mia := s.as("")
+	mia.get(s.mailedLink(s.Mia.ID, 0))
+	mia.post("/choose-password", "password", "another quiet place").wantTo(secondStepPath)
+	mia.get("/portal").wantTo(secondStepOf("/portal"))
+	mia.get(secondStepPath).want(http.StatusOK, "Enter your code")
+	mia.post(secondStepPath, "code", phone.code(0)).wantTo("/portal")
+
+	s.requires(false, true)
+	ann := s.as("")
+	ann.get(s.inviteAnn())
+	ann.post("/choose-password", "password", "another quiet place").wantTo(secondStepPath)
+	ann.get("/portal").wantTo(secondStepOf("/portal"))
+	page := ann.get(secondStepPath).want(http.StatusOK, "Set up your second step", "asks for a code from your phone")
+	ann.setsUpStep(page)
+	ann.get("/portal").want(http.StatusOK, "Welcome, Ann")
+}
+
+// Whom it is required of is led to it at the next click, and comes back to where they were going.
+func TestStepIsRequiredAtTheNextClick(t *testing.T) {
+	s := newSite(t)
+	mia, tom := s.as("Mia"), s.as("Tom")
+	mia.get("/portal").want(http.StatusOK)
+	olga := s.as("Olga")
+	olga.get(requiredStepPath).want(http.StatusOK, "0 of 4 staff members have one", "0 of 2 clients have one")
+	olga.follow(olga.post(requiredStepPath, "of_clients", "yes").wantTo(requiredStepPath)).want(http.StatusOK, "Saved.")
+	tom.get("/clients").want(http.StatusOK)
+	mia.get("/portal").wantTo(secondStepOf("/portal"))
+	mia.setsUpStep(mia.get(secondStepOf("/portal")))
+	mia.get("/portal").want(http.StatusOK)
+	olga.get(requiredStepPath).want(http.StatusOK, "1 of 2 clients have one")
+	olga.post(requiredStepPath, "of_clients", "yes", "of_staff", "yes").wantTo(requiredStepPath)
+	tom.get("/clients").wantTo(secondStepOf("/clients"))
+	olga.get("/clients").wantTo(secondStepOf("/clients"))
+}
+
+// A person sets up, moves and removes their authenticator app and makes new recovery codes. Each time they are signed out
+// wherever else they are signed in.
+func TestOwnSecurity(t *testing.T) {
+	s := newSite(t)
+	other := func() *browser {
+		t.Helper()
+		b := s.as("")
+		a := b.signIn("mia@mail.example", "/portal")
+		if a.header.Get("Location") != "/portal" {
+			t.Fatal("a second step is asked for")
+		}
+		return b
+	}
+	elsewhere := other()
+	mia := s.as("Mia")
+	mia.get("/portal").want(http.StatusOK, "Sign-in and security")
+	mia.get(securityPath).want(http.StatusOK, "You sign in with your password alone")
+	page := mia.get(authenticatorPath)
+	phone := mia.adds(page)
+	mia.post(authenticatorPath, "enrolment", page.hidden("enrolment"), "code", "12").wantError("code", "That isn't the code")
+	mia.post(authenticatorPath, "enrolment", "x."+page.hidden("enrolment"), "code", phone.code(0)).wantError("code", "took too long")
+	a := mia.post(authenticatorPath, "enrolment", page.hidden("enrolment"), "code", phone.code(0)).want(http.StatusOK, "Your recovery codes")
+	if next := a.doc.Find("main a.primary").AttrOr("href", ""); next != securityPath {
+		t.Errorf("on to %s", next)
+	}
+	first := strings.Fields(a.text("#codes"))
+	mia.get("/portal").want(http.StatusOK)
+	elsewhere.get("/portal").wantTo("/sign-in?next=%2Fportal")
+
+	page = mia.get(authenticatorPath).want(http.StatusOK, "goes on working until")
+	moved := mia.adds(page)
+	if moved.secret == phone.secret {
+		t.Error("the app is moved with the same key")
+	}
+	mia.follow(mia.post(authenticatorPath, "enrolment", page.hidden("enrolment"), "code", moved.code(0)).wantTo(securityPath)).want(http.StatusOK, "10 left")
+	b := s.as("")
+	b.signIn("mia@mail.example", "")
+	b.post(secondStepPath, "code", phone.code(30*time.Second)).want(http.StatusUnprocessableEntity)
+	b.post(secondStepPath, "code", moved.code(30*time.Second)).wantTo("/portal")
+
+	mia.get(recoveryCodesPath).want(http.StatusOK, "The 10 codes that are left stop working")
+	second := strings.Fields(mia.post(recoveryCodesPath).want(http.StatusOK).text("#codes"))
+	b.get("/portal").wantTo("/sign-in?next=%2Fportal")
+	b.signIn("mia@mail.example", "")
+	b.post(secondStepPath, "code", first[0]).want(http.StatusUnprocessableEntity)
+	for i, code := range second {
+		b.post(secondStepPath, "code", code).wantTo("/portal")
+		a := b.get("/portal")
+		if few := strings.Contains(a.text("#notice"), "Recovery codes that are left: "); few != (9-i <= fewCodes) {
+			t.Errorf("with %d left, told: %t", 9-i, few)
+		}
+		b.post("/sign-out")
+		b.signIn("mia@mail.example", "")
+	}
+	mia.get(securityPath).want(http.StatusOK, "None left", "Make new ones before you run out")
+
+	s.requires(false, true)
+	mia.get(securityPath).want(http.StatusOK, "the last way to take it stays")
+	mia.post(authenticatorPath+"/remove").want(http.StatusUnprocessableEntity, "the last way to take it stays")
+	s.requires(false, false)
+	mia.get(authenticatorPath+"/remove").want(http.StatusOK, "with your password alone")
+	mia.follow(mia.post(authenticatorPath+"/remove").wantTo(securityPath)).want(http.StatusOK, "is removed")
+	if f := s.steps("mia@mail.example"); f != (db.Factors{}) {
+		t.Errorf("left: %+v", f)
+	}
+	other()
+}
+
+// Who lost their phone is let in without it by an administrator: signed out, told by mail, and noted in the log. Nobody does
+// that for themselves.
+func TestRemovingAnothersStep(t *testing.T) {
+	s := newSite(t)
+	s.hasStep("mia@mail.example")
+	s.hasStep("tom@willow.example")
+	s.update(func(tx *db.Tx) error {
+		_, err := tx.ExecContext(t.Context(), "UPDATE sessions SET stepped_at = created_at")
+		return err
+	})
+	olga, mia, tom := s.as("Olga"), s.as("Mia"), s.as("Tom")
+	client, staff := "/clients/"+s.Mia.PublicID, staffPath+"/"+s.Tom.PublicID()
+	tom.get(client).want(http.StatusOK)
+	if tom.get(client).doc.Find(`a[href$="/second-step"]`).Length() != 0 {
+		t.Error("a therapist is offered to remove it")
+	}
+	for _, c := range []struct{ page, words string }{{client, "Remove the second step of Mia Moreno?"}, {staff, "Remove the second step of Tom Tran?"}} {
+		if olga.get(c.page).doc.Find(`a[href="`+c.page+`/second-step"]`).Length() != 1 {
+			t.Errorf("%s doesn't lead to it", c.page)
+		}
+		olga.get(c.page+"/second-step").want(http.StatusOK, c.words, "speak with them")
+	}
+	mia.get("/portal").want(http.StatusOK)
+	olga.follow(olga.post(client+"/second-step").wantTo(client)).want(http.StatusOK, "is removed", "Olga Olson removed the client's second step", "Not set up")
+	olga.follow(olga.post(staff+"/second-step").wantTo(staff)).want(http.StatusOK, "is removed")
+	olga.follow(olga.post(staff+"/second-step").wantTo(staff)).want(http.StatusOK, "over already")
+	olga.get(staff + "/second-step").wantTo(staff)
+	mia.get("/portal").wantTo("/sign-in?next=%2Fportal")
+	tom.get("/clients").wantTo("/sign-in?next=%2Fclients")
+	if f := s.steps("mia@mail.example"); f != (db.Factors{}) {
+		t.Errorf("left: %+v", f)
+	}
+	if n := s.count("SELECT count(*) FROM letters WHERE kind = 'own account'"); n != 2 {
+		t.Errorf("%d letters tell of it, want 2", n)
+	}
+
+	s.hasStep("olga@willow.example")
+	s.update(func(tx *db.Tx) error {
+		_, err := tx.ExecContext(t.Context(), "UPDATE sessions SET stepped_at = created_at")
+		return err
+	})
+	own := staffPath + "/" + s.Olga.PublicID()
+	olga.get(own + "/second-step").wantTo(securityPath)
+	olga.post(own + "/second-step").want(http.StatusForbidden)
+	olga.get(own).want(http.StatusOK, "Set up Sign-in and security")
 }

@@ -98,7 +98,7 @@ func (s *Site) authenticatorToRemove(c *fiber.Ctx, by practice.Person) error {
 }
 
 func (s *Site) removeAuthenticator(c *fiber.Ctx, by practice.Person) error {
-	if err := s.Practice.RemoveAuthenticator(c.UserContext(), by); err != nil {
+	if err := s.Practice.RemoveAuthenticator(c.UserContext(), by, s.browser(c)); err != nil {
 		wrong, err := invalid(err)
 		if err != nil {
 			return err

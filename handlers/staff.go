@@ -95,6 +95,7 @@ type staffMemberPage struct {
 	Permissions []choice
 	Errors      practice.Invalid
 	Pages       Pages
+	Own         bool // who looks at it is whose page it is
 }
 
 // Queued is how many letters of theirs haven't left.
@@ -117,7 +118,7 @@ func (s *Site) showStaffMember(c *fiber.Ctx, by practice.Administrator, typed *p
 	if number > 1 && len(d.Clients) == 0 { // the last one on the last page was unassigned
 		return s.seeOther(c, withPage(staffPath+"/"+d.PublicID, url.Values{}, max((d.Total+practice.PageSize-1)/practice.PageSize, 1)))
 	}
-	page := staffMemberPage{Shell: s.organization(c, d.Name, "staff"), StaffDetails: d, Name: d.Name, Errors: wrong,
+	page := staffMemberPage{Shell: s.organization(c, d.Name, "staff"), StaffDetails: d, Name: d.Name, Errors: wrong, Own: d.PublicID == by.PublicID(),
 		Pages: newPages(number, d.Total, func(n int) string { return withPage("/organization/staff/"+d.PublicID, url.Values{}, n) })}
 	role, permissions := d.Role, d.StaffMember.Permissions
 	if typed != nil {

@@ -34,6 +34,7 @@ type ClientDetails struct {
 	Reminders    Reminders
 	Hold         OutboxStatus // what holds letters to clients
 	History      []HistoryEntry
+	Factors      db.Factors // with which they take the second step in the portal
 
 	Delivered bool // a mail server may have a letter to the address on file
 	MayEdit   bool
@@ -108,6 +109,9 @@ func (p *Practice) OpenClient(ctx context.Context, by Staff, publicID string, op
 			return err
 		}
 		if d.Reminders, err = remindersOf(tx, c, d.MayEdit || d.MayInvite); err != nil {
+			return err
+		}
+		if d.Factors, err = tx.Factors(d.ID, 0); err != nil {
 			return err
 		}
 		return d.history(tx, by, openings)

@@ -84,10 +84,19 @@ func (p *Practice) takeCode(ctx context.Context, who Actor, token, code string, 
 			return err
 		}
 		t.Recovery, t.Left = how == withRecoveryCode, f.RecoveryCodes
+		if t.Recovery && t.Left == 0 {
+			if err := p.tell(tx, who, codesUsedUp, at); err != nil {
+				return err
+			}
+			at.told = true
+		}
 		t.Session, t.Who, err = p.proved(tx, who, token, at, how)
 		return err
 	})
-	return t, cmp.Or(err, wrong)
+	if err = cmp.Or(err, wrong); err == nil {
+		p.config.Wake()
+	}
+	return t, err
 }
 
 // How a second step was taken, as the audit log says it.
@@ -234,6 +243,9 @@ func (p *Practice) EnrolFirst(ctx context.Context, by Halfway, token, sealed, co
 		e, err = p.enrolApp(tx, by.who, token, sealed, code, at)
 		return err
 	})
+	if err == nil {
+		p.config.Wake()
+	}
 	return e, err
 }
 
@@ -247,6 +259,9 @@ func (p *Practice) EnrolAuthenticator(ctx context.Context, by Person, token, sea
 		e, err = p.enrolApp(tx, by.who, token, sealed, code, at)
 		return err
 	})
+	if err == nil {
+		p.config.Wake()
+	}
 	return e, err
 }
 
@@ -273,12 +288,23 @@ func (p *Practice) enrolApp(tx *db.Tx, who Actor, token, sealed, code string, at
 }
 
 // enrolled notes that somebody set up a way to take the second step and proved it so: this session has taken the step, their
-// others end, and they are given recovery codes where they have none.
+// others end, and they are given recovery codes where they have none. A letter tells them, but for who comes in for the first
+// time ever, where they just chose their password. Whoever calls it wakes the outbox after the commit.
 func (p *Practice) enrolled(tx *db.Tx, who Actor, token string, at Browser, act db.Act, how string) (e Enrolled, err error) {
 	if err := factorsChanged(tx, who, act); err != nil {
 		return e, err
 	}
 	clientID, staffID := who.ids()
+	before, err := tx.HasDevices(clientID, staffID)
+	if err != nil {
+		return e, err
+	}
+	if before || !who.halfway {
+		if err := p.tell(tx, who, stepAdded, at); err != nil {
+			return e, err
+		}
+		at.told = true
+	}
 	f, err := tx.Factors(clientID, staffID)
 	if err != nil {
 		return e, err
@@ -353,8 +379,8 @@ func security(tx *db.Tx, who Actor) (s Security, err error) {
 // RemoveAuthenticator forgets a person's authenticator app, and with the last way to take the second step their recovery codes.
 // Wherever else they are signed in, they are signed out. It returns ErrConfirm, ErrNotFound when they have none, and Invalid for
 // "remove" where they must keep one.
-func (p *Practice) RemoveAuthenticator(ctx context.Context, by Person) error {
-	return p.removeFactor(ctx, by, "removed the authenticator app", func(tx *db.Tx, s Security) error {
+func (p *Practice) RemoveAuthenticator(ctx context.Context, by Person, at Browser) error {
+	return p.removeFactor(ctx, by, at, "removed the authenticator app", func(tx *db.Tx, s Security) error {
 		if !s.Factors.Authenticator {
 			return ErrNotFound
 		}
@@ -362,9 +388,9 @@ func (p *Practice) RemoveAuthenticator(ctx context.Context, by Person) error {
 	})
 }
 
-// removeFactor has a person remove a way to take the second step.
-func (p *Practice) removeFactor(ctx context.Context, by Person, act db.Act, remove func(*db.Tx, Security) error) error {
-	return p.db.Update(ctx, func(tx *db.Tx) error {
+// removeFactor has a person remove a way to take the second step, and tells them by mail.
+func (p *Practice) removeFactor(ctx context.Context, by Person, at Browser, act db.Act, remove func(*db.Tx, Security) error) error {
+	err := p.db.Update(ctx, func(tx *db.Tx) error {
 		if err := by.confirmed(tx.Now()); err != nil {
 			return err
 		}
@@ -387,8 +413,12 @@ func (p *Practice) removeFactor(ctx context.Context, by Person, act db.Act, remo
 				return err
 			}
 		}
-		return factorsChanged(tx, by.who, act)
+		return errors.Join(factorsChanged(tx, by.who, act), p.tell(tx, by.who, stepRemoved, at))
 	})
+	if err == nil {
+		p.config.Wake()
+	}
+	return err
 }
 
 // NewRecoveryCodes makes a person's recovery codes anew: those before stop working. Wherever else they are signed in, they are

@@ -85,6 +85,7 @@ type StaffDetails struct {
 	ResendFrom  time.Time // when another may be sent
 	MayResend   bool
 	Work        Work
+	Factors     db.Factors // with which they take the second step
 }
 
 // Work is what a staff member leaves behind when they are disabled.
@@ -121,7 +122,10 @@ func (p *Practice) StaffMember(ctx context.Context, by Administrator, id string,
 			return err
 		}
 		d.Work = Work{Clients: len(assigned), Archived: len(assigned) - d.Total}
-		d.Work.Letters, err = tx.QueuedLettersBy(d.ID)
+		if d.Work.Letters, err = tx.QueuedLettersBy(d.ID); err != nil {
+			return err
+		}
+		d.Factors, err = tx.Factors(0, d.ID)
 		return err
 	})
 	return d, err

@@ -59,7 +59,7 @@ func TestShellShowsEachPersonTheirOwnNavigation(t *testing.T) {
 	}{
 		{"nobody", page{MailHeld: "Held."}, "public", "", 0, 0},
 		{"administrator", page{Actor: olga, Nav: "organization", Side: "staff", MailHeld: "Held.", MailPath: "/organization/mail/queue"}, "staff",
-			"/clients /clients /organization/client-portal /what-you-may-do /security /organization/mail/queue /organization/client-portal /organization/staff /organization/mail /organization/security/keys /organization/import /organization/export /organization/settings", 1, 1},
+			"/clients /clients /organization/client-portal /what-you-may-do /security /organization/mail/queue /organization/client-portal /organization/staff /organization/mail /organization/security /organization/import /organization/export /organization/settings /organization/audit", 1, 1},
 		{"therapist", page{Actor: tom, Nav: "clients"}, "staff", "/clients /clients /what-you-may-do /security", 1, 0},
 		{"client", page{Actor: ann, Nav: "portal", MailHeld: "Held."}, "portal", "/portal", 1, 0},
 	} {

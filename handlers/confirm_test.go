@@ -1,0 +1,283 @@
+package handlers
+
+import (
+	"encoding/base32"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"anteroom/db"
+	"anteroom/practice/cast"
+)
+
+// late has somebody's last proof of who they are be older than what counts as fresh.
+func (s *testSite) late(who string) *browser {
+	s.t.Helper()
+	b := s.as(who)
+	s.update(func(tx *db.Tx) error {
+		stored, err := tx.Session(s.Sessions[who])
+		if err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(s.t.Context(), "UPDATE sessions SET confirmed_at = ? WHERE public_id = ?", s.Clock.Now().Add(-10*time.Minute-time.Second).UnixMilli(), stored.PublicID)
+		return err
+	})
+	return b
+}
+
+// kept is what a page of confirmation keeps of what was typed.
+func (a answer) kept() url.Values {
+	kept := url.Values{}
+	for _, n := range a.doc.Find("input[type=hidden]").Nodes {
+		field := map[string]string{}
+		for _, at := range n.Attr {
+			field[at.Key] = at.Val
+		}
+		kept.Add(field["name"], strings.ReplaceAll(field["value"], "\n", "\r\n")) // as browsers send it
+	}
+	return kept
+}
+
+// What matters most asks for a fresh proof, keeps what was typed, and goes through with the right one.
+func TestWhatMattersMostAsksForAProof(t *testing.T) {
+	for _, act := range []struct {
+		name string
+		path func(*testSite) string
+		form func(*testSite) []string
+		done func(*testSite, answer) bool
+	}{
+		{"export", at(exportPath), sends("what", "clients", "notes", "yes"),
+			func(s *testSite, a answer) bool {
+				return a.status == http.StatusOK && strings.Contains(a.body, "ann@mail.example")
+			}},
+		{"staff rights", func(s *testSite) string { return staffPath + "/" + s.Tess.PublicID() },
+			sends("name", "Tess Tully", "role", "therapist", "permission", string(db.MayInviteClients), "permission", string(db.MayEditClients)),
+			func(s *testSite, _ answer) bool { return s.member(s.Tess.PublicID()).Permissions != nil }},
+		{"a new staff member", at(staffPath), sends("name", "Nia New", "email", "nia@willow.example", "role", "staff"),
+			seesOther},
+		{"staff email", func(s *testSite) string { return staffPath + "/" + s.Tess.PublicID() + "/email" }, sends("email", "tully@willow.example"),
+			func(s *testSite, _ answer) bool {
+				return s.member(s.Tess.PublicID()).Email.String() == "tully@willow.example"
+			}},
+		{"disabling", func(s *testSite) string { return staffPath + "/" + s.Tess.PublicID() + "/disable" }, sends("heir", "keep"),
+			func(s *testSite, _ answer) bool { return !s.member(s.Tess.PublicID()).DisabledAt.IsZero() }},
+		{"a client's address", func(s *testSite) string { return "/clients/" + s.Ann.PublicID + "/edit" },
+			func(s *testSite) []string {
+				version := s.as("Olga").get("/clients/" + s.Ann.PublicID + "/edit").hidden("version")
+				return []string{"version", version, "first_name", "Ann", "last_name", "Abbott", "email", "abbott@mail.example", "notes", "two\r\nlines"}
+			},
+			func(s *testSite, _ answer) bool { return s.client(s.Ann).Email.String() == "abbott@mail.example" }},
+		{"mail settings", at(mailSettingsPath), func(s *testSite) []string { _, form := relayForm(s.t); return form }, seesOther},
+		{"deletion", func(s *testSite) string {
+			s.as("Olga").post("/clients/" + s.Ben.PublicID + "/archive").want(http.StatusSeeOther)
+			return "/clients/" + s.Ben.PublicID + "/delete"
+		}, sends("name", "Bell, Ben"), func(s *testSite, _ answer) bool {
+			return s.count("SELECT count(*) FROM clients WHERE first_name = 'Ben'") == 0
+		}},
+		{"an import that updates", func(s *testSite) string { return importPath + "/" + s.broughtList() }, sends("known", "update", "do", "all"),
+			seesOther},
+		{"who must take a second step", at(requiredStepPath), sends("of_clients", "yes"),
+			seesOther},
+		{"removing a second step", func(s *testSite) string {
+			s.hasStep("tess@willow.example")
+			return staffPath + "/" + s.Tess.PublicID() + "/second-step"
+		}, sends(), func(s *testSite, _ answer) bool { return !s.steps("tess@willow.example").Any() }},
+	} {
+		t.Run(act.name, func(t *testing.T) {
+			s := newSite(t)
+			path := act.path(s)
+			form := act.form(s)
+			olga := s.late("Olga")
+			a := olga.with("Referer", cast.Public.String()+"/clients?q=x").post(path, form...)
+			a.want(http.StatusForbidden, "Confirm it’s you")
+			if back := a.doc.Find("main p a").AttrOr("href", ""); back != "/clients?q=x" {
+				t.Errorf("back leads to %q", back)
+			}
+			if act.done(s, answer{status: a.status, body: a.body}) {
+				t.Fatal("done without a proof")
+			}
+			sent := url.Values{}
+			for i := 0; i < len(form); i += 2 {
+				sent.Add(form[i], form[i+1])
+			}
+			if got := a.kept(); got.Encode() != sent.Encode() || a.doc.Find("main form").AttrOr("action", "") != path {
+				t.Fatalf("kept %v of %v", got, sent)
+			}
+			before := olga.cookies[sessionCookie]
+			wrong := olga.post(path, append(form, confirmPassword, "not the password")...)
+			wrong.wantError("confirm-password", "isn't your password")
+			if got := wrong.kept(); got.Encode() != sent.Encode() {
+				t.Errorf("after a wrong password, kept %v of %v", got, sent)
+			}
+			if olga.cookies[sessionCookie] != before {
+				t.Error("a wrong password changes the session")
+			}
+			if after := olga.post(path, append(form, confirmPassword, cast.Password)...); !act.done(s, after) {
+				t.Fatalf("not done with the right password: %d %s", after.status, after.main())
+			}
+			if now := olga.cookies[sessionCookie]; now == before || !s.mayOpen(now) || s.mayOpen(before) {
+				t.Error("the session keeps its cookie")
+			}
+			olga.get("/organization/staff").want(http.StatusOK)
+		})
+	}
+}
+
+func seesOther(_ *testSite, a answer) bool { return a.status == http.StatusSeeOther }
+
+func at(path string) func(*testSite) string { return func(*testSite) string { return path } }
+func sends(form ...string) func(*testSite) []string {
+	return func(*testSite) []string { return form }
+}
+
+// mayOpen tells whether a session's cookie opens anything.
+func (s *testSite) mayOpen(cookie string) bool {
+	b := s.as("")
+	b.cookies[sessionCookie] = cookie
+	return b.get("/clients").status == http.StatusOK
+}
+
+func (s *testSite) member(publicID string) (m db.StaffMember) {
+	s.t.Helper()
+	s.update(func(tx *db.Tx) (err error) {
+		m, err = tx.Staff(publicID)
+		return err
+	})
+	return m
+}
+
+// hasStep gives a staff member an authenticator app with this secret, and its recovery codes.
+func (s *testSite) hasStep(email string) (phone app, codes []string) {
+	s.t.Helper()
+	s.update(func(tx *db.Tx) error {
+		m, c, err := whoIs(tx, email)
+		if err != nil {
+			return err
+		}
+		secret := []byte("twenty bytes of " + email)
+		phone = app{s, base32.StdEncoding.EncodeToString(secret)}
+		if err := tx.SetAuthenticator(c, m, secret, 0); err != nil {
+			return err
+		}
+		codes, err = tx.NewRecoveryCodes(c, m)
+		return err
+	})
+	return phone, codes
+}
+
+// steps are somebody's ways to take the second step.
+func (s *testSite) steps(email string) (f db.Factors) {
+	s.t.Helper()
+	s.update(func(tx *db.Tx) error {
+		m, c, err := whoIs(tx, email)
+		if err == nil {
+			f, err = tx.Factors(c, m)
+		}
+		return err
+	})
+	return f
+}
+
+func whoIs(tx *db.Tx, address string) (staffID, clientID int64, err error) {
+	email, err := db.ParseEmail(address)
+	if err != nil {
+		return 0, 0, err
+	}
+	m, err := tx.StaffByEmail(email)
+	if errors.Is(err, db.ErrNotFound) {
+		c, err := tx.ClientByEmail(db.Everybody(), email)
+		return 0, c.ID, err
+	}
+	return m.ID, 0, err
+}
+
+// A second step, where there is one, is the proof: the password isn't. Recovery codes do, once.
+func TestProofBySecondStep(t *testing.T) {
+	s := newSite(t)
+	phone, codes := s.hasStep("olga@willow.example")
+	s.update(func(tx *db.Tx) error {
+		_, err := tx.ExecContext(t.Context(), "UPDATE sessions SET stepped_at = created_at")
+		return err
+	})
+	olga := s.late("Olga")
+	export := []string{"what", "clients"}
+	olga.post(exportPath, export...).want(http.StatusForbidden, "Code from your app, or a recovery code")
+	olga.post(exportPath, append(export, confirmPassword, cast.Password)...).wantError("confirm-code", "Enter the code")
+	olga.post(exportPath, append(export, confirmCode, "000000")...).wantError("confirm-code", "doesn't work now")
+	code := phone.code(0)
+	if a := olga.post(exportPath, append(export, confirmCode, code)...).want(http.StatusOK); !strings.Contains(a.body, "ann@mail.example") {
+		t.Fatal("no file")
+	}
+	s.Clock.Move(9 * time.Minute)
+	olga.post(exportPath, export...).want(http.StatusOK)
+	s.Clock.Move(time.Minute + time.Second)
+	olga.post(exportPath, export...).want(http.StatusForbidden)
+	olga.post(exportPath, append(export, confirmCode, codes[0])...).want(http.StatusOK)
+	s.Clock.Move(10*time.Minute + time.Second)
+	olga.post(exportPath, append(export, confirmCode, codes[0])...).wantError("confirm-code", "doesn't work now")
+	for range 4 {
+		olga.post(exportPath, append(export, confirmCode, "000000")...).want(http.StatusUnprocessableEntity)
+	}
+	olga.post(exportPath, append(export, confirmCode, codes[1])...).wantError("confirm-code", "Too many wrong codes")
+}
+
+// A page that is asked for, and a part of a page that sends, ask for a proof too, and go on with it.
+func TestProofForAPageAndForAPart(t *testing.T) {
+	s := newSite(t)
+	mia := s.late("Mia")
+	a := mia.get(authenticatorPath).want(http.StatusForbidden, "Your password")
+	if got := a.kept().Encode(); got != "next="+url.QueryEscape(authenticatorPath) || strings.Contains(a.main(), "What you typed") {
+		t.Errorf("kept %s", got)
+	}
+	mia.post(confirmPath, "next", authenticatorPath, confirmPassword, cast.Password).wantTo(authenticatorPath)
+	mia.get(authenticatorPath).want(http.StatusOK, "Enter the code")
+
+	olga := s.late("Olga")
+	a = olga.htmx().with("HX-Current-URL", cast.Public.String()+exportPath).post(exportPath, "what", "clients")
+	a.want(http.StatusForbidden, "Confirm it’s you")
+	if a.header.Get("HX-Retarget") != "#main" || a.header.Get("HX-Reswap") != "innerHTML" || strings.Contains(a.body, "<html") {
+		t.Errorf("a part of a page gets %v", a.header)
+	}
+}
+
+// Somebody who owes the second step proves nothing with their password, and confirms nothing.
+func TestHalfwayConfirmsNothing(t *testing.T) {
+	s := newSite(t)
+	phone, _ := s.hasStep("olga@willow.example")
+	olga := s.as("")
+	olga.signIn("olga@willow.example", "").wantTo(secondStepOf(""))
+	before := olga.cookies[sessionCookie]
+	for field, proof := range map[string]string{confirmPassword: cast.Password, confirmCode: phone.code(0)} {
+		olga.post(exportPath, "what", "clients", field, proof).wantTo(secondStepOf("/"))
+		olga.post(confirmPath, "next", "/clients", field, proof).wantTo(secondStepOf("/"))
+	}
+	if olga.cookies[sessionCookie] != before || s.mayOpen(before) {
+		t.Error("a proof got somebody in who owed the second step")
+	}
+	olga.post(secondStepPath, "code", phone.code(0)).wantTo("/clients")
+}
+
+// A page that asks by itself with the cookie from before a proof is led back to where it was.
+func TestPollAfterProof(t *testing.T) {
+	s := newSite(t)
+	olga := s.late("Olga")
+	before := olga.cookies[sessionCookie]
+	olga.post(confirmPath, "next", "/clients", confirmPassword, cast.Password).wantTo("/clients")
+	polling := s.as("")
+	polling.cookies[sessionCookie] = before
+	a := polling.htmx().with("HX-Current-URL", cast.Public.String()+mailQueuePath+"?state=queued").get(mailQueuePath + "?state=queued&poll=1")
+	to := a.header.Get("HX-Redirect")
+	if _, cleared := polling.cookies[sessionCookie]; a.status != http.StatusNoContent || !cleared {
+		t.Fatalf("the poll was answered %d, to %s", a.status, to)
+	}
+	olga.get(to).wantTo(mailQueuePath + "?state=queued")
+}
+
+func (s *testSite) count(query string) (n int) {
+	s.t.Helper()
+	s.update(func(tx *db.Tx) error { return tx.QueryRowContext(s.t.Context(), query).Scan(&n) })
+	return n
+}
