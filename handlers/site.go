@@ -157,25 +157,26 @@ func (s *Site) observe(c *fiber.Ctx) (err error) {
 		return s.problem(c, errCrowded)
 	}
 	if err := c.Next(); err != nil {
-		s.noteRefusal(c, err)
-		return s.problem(c, err)
+		return s.problem(c, s.noteRefusal(c, err))
 	}
 	return nil
 }
 
-// noteRefusal has the audit log say that somebody who is signed in was kept from a page that there is.
-func (s *Site) noteRefusal(c *fiber.Ctx, err error) {
+// noteRefusal has the audit log say that somebody who is signed in was kept from a page that there is, and returns what to answer:
+// when it can't be written, that, and not whether the page is theirs.
+func (s *Site) noteRefusal(c *fiber.Ctx, err error) error {
 	who, route := actor(c), c.Route().Path
 	if who.Nobody() || route == "/" || !errors.Is(err, practice.ErrNotFound) && !errors.Is(err, practice.ErrNotAllowed) {
-		return
+		return err
 	}
 	asked := c.Method() + " " + route
 	if id := c.Params("id"); uuid.Validate(id) == nil {
 		asked += " " + id
 	}
-	if err := s.Practice.NoteRefusal(c.UserContext(), who, asked); err != nil {
-		s.Log.Error("refusal not noted", "reference", c.Locals(referenceKey), "error", err.Error())
+	if fault := s.Practice.NoteRefusal(c.UserContext(), who, asked); fault != nil {
+		return fault
 	}
+	return err
 }
 
 var errPanic = errors.New("panic")
