@@ -41,6 +41,7 @@ var notTaken = map[*regexp.Regexp]string{
 	regexp.MustCompile(` time_zone$`):                                                        "it must be one that there is",
 	regexp.MustCompile(` (invitation_days|forms_days|forms_times|port|per_minute|per_day)$`): "a number is",
 	regexp.MustCompile(` (host|from|token_url|username|client_id|scope)$`):                   "what mail is sent with is parsed before it is kept",
+	regexp.MustCompile(` code$`):                                                             "a code is compared, and not kept",
 	regexp.MustCompile(`^(search |/sign-in |/forgotten-password |an address)`):               "what is asked for is not kept",
 	regexp.MustCompile(`^a list's row 0 `):                                                   "the row has no proper address, so it is shown and left out",
 	regexp.MustCompile(`^a list's name$`):                                                    "it is shown while the list is looked at",
@@ -48,7 +49,8 @@ var notTaken = map[*regexp.Regexp]string{
 
 // notShown are the fields whose strings are kept or used, and shown nowhere: and why.
 var notShown = map[*regexp.Regexp]string{
-	secret: "a secret is never shown again",
+	secret:                       "a secret is never shown again",
+	regexp.MustCompile(` code$`): "nor is a code, which was wrong",
 	regexp.MustCompile(`^an address that isn't there$`): "a page that isn't there says nothing of what was asked for",
 }
 
@@ -149,6 +151,9 @@ func (r *round) sends(v *visitor, page string, form *goquery.Selection, with url
 			delete(hostile, longest)
 			values.Set(longest, cmp.Or(stood.Get(longest), valid[longest], "+1 555 0100"))
 		}
+		if wrong == 0 && refusing[kindOf(action)] {
+			return a
+		}
 		if wrong == 0 {
 			r.failed("form "+kindOf(action), "%s is never taken: %d: %.300s", kindOf(action), a.status, a.doc().Find("main [role=alert], main .error").Text())
 			return a
@@ -224,6 +229,9 @@ func (r *round) meets(v *visitor, who, page string, form *goquery.Selection) {
 
 // passedOver are forms that the turn itself sends, when it is their time.
 var passedOver = map[string]bool{"/clients": true, "/organization/mail/settings": true, "/portal/forms/*": true, "/organization/staff/*/email": true, "/sign-in": true}
+
+// refusing are forms that take none of these strings, for they ask for a code.
+var refusing = map[string]bool{"/security/authenticator": true, "/second-step": true}
 
 // sink reads an answer, whatever kind of answer it is.
 func (r *round) sink(who string, a reply) {

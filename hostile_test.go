@@ -197,6 +197,9 @@ func (l *ledger) readsPage(sink string, doc *goquery.Document) {
 			}
 			for _, a := range node.Attr {
 				value := a.Val
+				if strings.HasPrefix(value, "otpauth:") {
+					continue // for an app that shows codes, which takes names without some signs only
+				}
 				if slices.Contains(addresses, a.Key) {
 					value, _ = url.QueryUnescape(value)
 				}
@@ -244,7 +247,7 @@ func foreign(node *html.Node) string {
 		return "<" + node.Data + ">"
 	}
 	for _, a := range node.Attr {
-		if !vocabulary()[node.Data+" "+a.Key] && !ours[node.Data+" "+a.Key] {
+		if !vocabulary()[node.Data+" "+strings.ToLower(a.Key)] {
 			return fmt.Sprintf("<%s %s=%.60q>", node.Data, a.Key, a.Val)
 		}
 		if slices.Contains(addresses, a.Key) && !leadsWell(node.Data, a.Val) {
@@ -257,16 +260,13 @@ func foreign(node *html.Node) string {
 	return ""
 }
 
-// ours are attributes that our Go code adds, not a template.
-var ours = map[string]bool{}
-
 // leadsWell tells that an address stays on the site or is one that nobody is taken to without a click.
 func leadsWell(element, address string) bool {
 	u, err := url.Parse(address)
 	if err != nil {
 		return false
 	}
-	if element == "a" && slices.Contains([]string{"https", "http", "mailto", "tel"}, u.Scheme) {
+	if element == "a" && slices.Contains([]string{"https", "http", "mailto", "tel", "otpauth"}, u.Scheme) {
 		return true
 	}
 	return u.Scheme == "" && u.Host == "" && !strings.HasPrefix(address, `\`) && !strings.HasPrefix(address, "//")
