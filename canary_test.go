@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/base32"
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
@@ -13,12 +14,13 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 	"unicode/utf16"
 
-	"anteroom/db"
 	"anteroom/mail/mailbox"
 
 	"github.com/PuerkitoBio/goquery"
+	"github.com/pquerna/otp/totp"
 )
 
 // canary is a secret that must be found nowhere.
@@ -81,7 +83,7 @@ func TestCanariesAreHeard(t *testing.T) {
 	}
 }
 
-// A practice is set up, a client is invited, joins, answers and signs, and passwords are forgotten. What was said and chosen meanwhile,
+// A practice is set up and its administrator takes a second step, a client is invited, joins, answers and signs, and passwords are forgotten. What was said and chosen meanwhile,
 // and what opened doors, is found neither in the database and the files beside it nor in what the program prints: not while it
 // serves, not after it was killed, not when it starts again.
 func TestSecretsAreWrittenNowhere(t *testing.T) {
@@ -121,11 +123,31 @@ func TestSecretsAreWrittenNowhere(t *testing.T) {
 	}
 	olga.want(olga.ask(http.MethodPost, "/set-up", setUp), http.StatusSeeOther)
 	sing("Olga, halfway in", olga)
-	site.stop(syscall.SIGTERM)
-	h.change(func(tx *db.Tx) error { return tx.RequireSecondStep(false, false) })
-	site = start(t, env, "serve")
-	olga.site = site.url
-	olga.want(olga.post("/sign-in", "email", olgasEmail, "password", olgasOwn), http.StatusSeeOther)
+
+	// A second step: what her app keeps, and what she writes down
+	enrol := olga.want(olga.get("/second-step"), http.StatusOK)
+	shown := keep("what Olga's app keeps", enrol.doc().Find("#secret").Text())
+	appSecret := strings.NewReplacer(" ", "", "-", "").Replace(shown)
+	if raw, err := base32.StdEncoding.WithPadding(base32.NoPadding).DecodeString(appSecret); err != nil || len(raw) < 16 {
+		t.Fatalf("the app is given %q: %v", shown, err)
+	} else {
+		keep("what Olga's app keeps, without dashes", appSecret)
+		keep("the bytes that Olga's app keeps", string(raw))
+	}
+	form := filledIn(enrol.doc().Find("form:has(#code)"))
+	digits, err := totp.GenerateCode(appSecret, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	form.Set("code", digits)
+	enrolled := olga.ask(http.MethodPost, "/second-step", form)
+	codes := strings.Fields(enrolled.doc().Find("#codes").Text())
+	if len(codes) < 8 {
+		t.Fatalf("Olga is given the recovery codes %q: %d %s", codes, enrolled.status, enrolled.text())
+	}
+	for _, code := range codes {
+		keep("a recovery code", code)
+	}
 	sing("Olga", olga)
 
 	// Mail, with a password
@@ -244,6 +266,8 @@ func TestSecretsAreWrittenNowhere(t *testing.T) {
 	site = start(t, env, "serve")
 	again := site.visit(network())
 	again.want(again.post("/sign-in", "email", olgasEmail, "password", "later canary of Olga sang on"), http.StatusSeeOther)
+	sing("Olga, halfway back", again)
+	again.want(again.post("/second-step", "code", codes[0]), http.StatusSeeOther)
 	again.want(again.get(client), http.StatusOK, "canary asked about the window seat") // it is all there, for who may read it
 	sing("Olga, back again", again)
 	listen("started again")
