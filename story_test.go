@@ -17,7 +17,6 @@ import (
 
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
-	"github.com/pquerna/otp/totp"
 )
 
 // maxFirstVisit is what a first visit may cost over the wire, in bytes.
@@ -83,29 +82,6 @@ func (p *person) setsUp(code string) {
 	p.clicks("button", "Set up the practice")
 	p.setsUpStep()
 	p.at("/clients")
-}
-
-// setsUpStep sets up an authenticator app where a second step is owed.
-func (p *person) setsUpStep() {
-	p.t.Helper()
-	p.at("/second-step")
-	p.sees("Set up your second step")
-	p.inspects("second-step-set-up")
-	p.app = strings.ReplaceAll(evaluate[string](p, `document.querySelector('#secret').textContent`), "-", "")
-	p.fills("Code of six digits", p.code())
-	p.clicks("button", "Go on")
-	p.sees("Your recovery codes")
-	p.inspects("recovery-codes")
-	p.codes = strings.Fields(evaluate[string](p, `document.querySelector('#codes').textContent`))
-	p.clicks("link", "I have kept them: go on")
-}
-
-// code is what the person's authenticator app shows now.
-func (p *person) code() string {
-	p.t.Helper()
-	code, err := totp.GenerateCode(p.app, time.Now())
-	p.must(err)
-	return code
 }
 
 func (p *person) signsIn(email, password string) {

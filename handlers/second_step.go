@@ -19,6 +19,8 @@ const fewCodes = 3
 type secondStepPage struct {
 	Shell
 	Next   string
+	Client bool
+	Phone  string // of the practice
 	Errors practice.Invalid
 }
 
@@ -38,7 +40,11 @@ func (s *Site) showSecondStep(c *fiber.Ctx, by practice.Halfway, next string, wr
 	if wrong != nil {
 		c.Status(fiber.StatusUnprocessableEntity)
 	}
-	return s.show(c, "second_step/page", secondStepPage{s.shell(c, "Enter your code", ""), next, wrong})
+	o, err := s.Practice.Organization(c.UserContext())
+	if err != nil {
+		return err
+	}
+	return s.show(c, "second_step/page", secondStepPage{s.shell(c, "Enter your code", ""), next, by.IsClient(), o.Phone, wrong})
 }
 
 // setUpStepPage has somebody set up a second step before they are in.

@@ -112,6 +112,7 @@ func TestStaffSetUpTheirSecondStepAndTakeIt(t *testing.T) {
 		t.Errorf("half signed in, the page tells whose it is: %s", step.main())
 	}
 	other.post(secondStepPath, "code", phone.code(0)).wantError("code", "doesn't work now") // it was taken at set-up
+	step.want(http.StatusOK, "Ask an administrator")
 	other.post(secondStepPath, "code", "").wantError("code", "Enter the code")
 	other.post(secondStepPath, "code", phone.code(30*time.Second), "next", "https://evil.example/").wantTo("/clients")
 	other.get("/clients").want(http.StatusOK)
@@ -209,7 +210,7 @@ func TestLinksLeadToTheSecondStep(t *testing.T) {
 	mia.get(s.mailedLink(s.Mia.ID, 0))
 	mia.post("/choose-password", "password", "another quiet place").wantTo(secondStepPath)
 	mia.get("/portal").wantTo(secondStepOf("/portal"))
-	mia.get(secondStepPath).want(http.StatusOK, "Enter your code")
+	mia.get(secondStepPath).want(http.StatusOK, "Enter your code", "Call us at 555-0100")
 	mia.post(secondStepPath, "code", phone.code(0)).wantTo("/portal")
 
 	s.requires(false, true)
