@@ -25,9 +25,9 @@ type Keyring struct {
 // masterKey is the keys that are derived from one line. Of a retired one those are left that no sealed text opens with:
 // audit entries chained under it are still verified, letters' links still made, recovery codes still known.
 type masterKey struct {
-	id                         string
-	audit, link, codes         []byte
-	wrap, relay, factor, guess []byte // nil of a retired one
+	id                                    string
+	audit, link, codes                    []byte
+	wrap, relay, factor, guess, challenge []byte // nil of a retired one
 }
 
 func (m masterKey) retired() bool { return m.wrap == nil }
@@ -89,7 +89,7 @@ func parseKey(line string) (masterKey, error) {
 	return masterKey{
 		id: words[0], audit: subkey(secret, "audit chain"), link: subkey(secret, "link tokens"), codes: subkey(secret, "recovery codes"),
 		wrap: subkey(secret, "wrap client keys"), relay: subkey(secret, "relay secrets"), factor: subkey(secret, "second steps"),
-		guess: subkey(secret, "attempts"),
+		guess: subkey(secret, "attempts"), challenge: subkey(secret, "passkey challenges"),
 	}, nil
 }
 

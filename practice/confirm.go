@@ -7,8 +7,12 @@ import (
 	"anteroom/db"
 )
 
-// Proof is what a person gives to prove anew who they are: a code, where they have a second step, else their password.
-type Proof struct{ Password, Code string }
+// Proof is what a person gives to prove anew who they are: a code or a passkey, where they have a second step, else their
+// password.
+type Proof struct {
+	Password, Code     string
+	Passkey, Challenge string // a passkey's answer, and the sealed challenge that it is to
+}
 
 // Ways tells in which ways a person can prove who they are: the second step where they have one, else the password.
 func (p *Practice) Ways(ctx context.Context, by Person) (f db.Factors, err error) {
@@ -20,8 +24,11 @@ func (p *Practice) Ways(ctx context.Context, by Person) (f db.Factors, err error
 }
 
 // Confirm takes a proof of who somebody is, which counts as fresh for ten minutes, and returns their session cookie's new
-// value. Whoever is signed in may. It returns Invalid for "code" or "password", also after too many wrong ones.
+// value. Whoever is signed in may. It returns Invalid for "code", "password" or "passkey", also after too many wrong ones.
 func (p *Practice) Confirm(ctx context.Context, by Person, token string, proof Proof, at Browser) (renewed string, now Actor, err error) {
+	if proof.Passkey != "" {
+		return p.provePasskey(ctx, by.who, toConfirm, token, proof.Challenge, proof.Passkey, at)
+	}
 	ways, err := p.Ways(ctx, by)
 	if err != nil {
 		return "", Actor{}, err

@@ -58,6 +58,7 @@ type Config struct {
 // Practice does what actors ask of it.
 type Practice struct {
 	config Config
+	rp     *relyingParty // nil: no passkeys
 	db     *db.DB
 	slots  chan struct{} // bounds how many passwords are hashed at once
 	line   hashLine      // bounds how many wait for that
@@ -76,7 +77,7 @@ type Practice struct {
 
 // New returns a practice that keeps its records in database.
 func New(database *db.DB, config Config) *Practice {
-	return &Practice{config: config, db: database, slots: make(chan struct{}, hashSlots), line: hashLine{of: map[string]int{}}, setUpCode: newSetUpCode(),
+	return &Practice{config: config, rp: newRelyingParty(config.Public), db: database, slots: make(chan struct{}, hashSlots), line: hashLine{of: map[string]int{}}, setUpCode: newSetUpCode(),
 		sealing: sealing{asked: make(chan struct{}, 1)}}
 }
 

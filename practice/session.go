@@ -98,8 +98,17 @@ func (p *Practice) SignIn(ctx context.Context, address, password string, at Brow
 // enter opens a session for somebody whose password was right, or who just chose one, and returns the cookie's value. Who owes
 // a second step is halfway in, and only then.
 func (p *Practice) enter(tx *db.Tx, who *Actor, at Browser) (token string, err error) {
+	return p.admit(tx, who, at, time.Time{}, "")
+}
+
+// enterWholly opens a session for somebody who took both steps at once, and how, and returns the cookie's value.
+func (p *Practice) enterWholly(tx *db.Tx, who *Actor, at Browser, how string) (token string, err error) {
+	return p.admit(tx, who, at, tx.Now(), how)
+}
+
+func (p *Practice) admit(tx *db.Tx, who *Actor, at Browser, stepped time.Time, how string) (token string, err error) {
 	clientID, staffID := who.ids()
-	if token, err = tx.AddSession(db.Session{ClientID: clientID, StaffID: staffID, Device: at.Words}); err != nil {
+	if token, err = tx.AddSession(db.Session{ClientID: clientID, StaffID: staffID, Device: at.Words, SteppedAt: stepped}); err != nil {
 		return "", err
 	}
 	if who.session, err = tx.Session(token); err != nil {
@@ -112,7 +121,7 @@ func (p *Practice) enter(tx *db.Tx, who *Actor, at Browser) (token string, err e
 	if who.halfway {
 		return token, tx.Audit(who.entry("gave the right password"))
 	}
-	return token, p.arrived(tx, *who, at, "")
+	return token, p.arrived(tx, *who, at, how)
 }
 
 // proved notes that the holder of a session proved with a second step who they are, and how: whoever was halfway in is in. The
