@@ -20,17 +20,19 @@ const (
 	confirmPrefix   = ":confirm-"
 	confirmPassword = confirmPrefix + "password"
 	confirmCode     = confirmPrefix + "code"
+	confirmPasskey  = confirmPrefix + "passkey"
 )
 
 // proofPage asks a person to prove who they are, and holds what they had sent, so that nothing has to be typed again.
 type proofPage struct {
 	Shell
-	Action string
-	Fields []sentField
-	Typed  bool   // they had sent something
-	Back   string // where they were, for who would rather not
-	Ways   db.Factors
-	Errors practice.Invalid
+	Action  string
+	Fields  []sentField
+	Typed   bool   // they had sent something
+	Back    string // where they were, for who would rather not
+	Ways    db.Factors
+	Passkey *passkeyButton // where they have one
+	Errors  practice.Invalid
 }
 
 // sentField is one field that a form sent.
@@ -46,6 +48,9 @@ func (s *Site) askConfirm(c *fiber.Ctx, wrong practice.Invalid) error {
 	var err error
 	if page.Ways, err = s.Practice.Ways(c.UserContext(), by); err != nil {
 		return err
+	}
+	if page.Ways.Passkeys > 0 {
+		page.Passkey = s.passkeyButton(passkeyButton{Field: confirmPasskey, Options: confirmPasskeyPath, Words: "Use your passkey", Problem: wrong["passkey"], Primary: true})
 	}
 	if c.Method() == fiber.MethodGet {
 		page.Action, page.Fields = confirmPath, []sentField{{"next", here(c)}}
@@ -84,10 +89,13 @@ func cameFrom(c *fiber.Ctx) string {
 func (s *Site) takeProof(c *fiber.Ctx) error {
 	by, ok := actor(c).Person()
 	args := c.Request().PostArgs()
-	if !ok || c.Method() != fiber.MethodPost || !args.Has(confirmPassword) && !args.Has(confirmCode) {
+	if !ok || c.Method() != fiber.MethodPost || !args.Has(confirmPassword) && !args.Has(confirmCode) && !args.Has(confirmPasskey) {
 		return c.Next()
 	}
-	proof := practice.Proof{Password: string(args.Peek(confirmPassword)), Code: string(args.Peek(confirmCode))}
+	proof := practice.Proof{Password: string(args.Peek(confirmPassword)), Code: string(args.Peek(confirmCode)), Passkey: string(args.Peek(confirmPasskey))}
+	if proof.Passkey != "" {
+		proof.Challenge = s.takeChallenge(c, confirmChallenge)
+	}
 	token, now, err := s.Practice.Confirm(c.UserContext(), by, s.cookie.get(c, sessionCookie), proof, s.browser(c))
 	if err != nil {
 		wrong, err := invalid(err)

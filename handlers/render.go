@@ -247,6 +247,8 @@ var notices = map[string]string{
 	"mail saved, set aside": "Saved. Letters go there from now on. Letters that were written for another From address, and now need attention: %s.",
 
 	"step set up":        "The authenticator app is set up. Wherever else you were signed in, you are signed out.",
+	"passkey added":      "The passkey is added. Wherever else you were signed in, you are signed out.",
+	"passkey removed":    "The passkey is removed. Wherever else you were signed in, you are signed out.",
 	"app removed":        "The authenticator app is removed. Wherever else you were signed in, you are signed out.",
 	"few codes":          "Recovery codes that are left: %s. Make new ones under Sign-in and security before you need them.",
 	"step required":      "Saved. It counts from everybody's next click on.",

@@ -22,10 +22,20 @@ func (s *Site) routes() []route {
 		// Signing in and out
 		{"GET", "/sign-in", s.anyone(s.signInPage)},
 		{"POST", "/sign-in", s.anyone(s.signIn)},
+		{"GET", signInPasskeyPath, s.anyone(s.signInPage)}, // where a refused write leaves the browser
+		{"POST", signInPasskeyPath, s.anyone(s.signInWithPasskey)},
+		{"POST", signInPasskeyPath + optionsOf, s.anyone(s.askToSignIn)},
 		{"POST", "/sign-out", s.anyone(s.signOut)},
 		{"POST", confirmPath, s.person(s.confirmed)},
+		{"POST", confirmPasskeyPath + optionsOf, s.person(s.askToConfirm)},
 		{"GET", secondStepPath, s.halfway(s.secondStep)},
 		{"POST", secondStepPath, s.halfway(s.takeSecondStep)},
+		{"GET", stepPasskeyPath, s.halfway(s.secondStep)}, // where a refused write leaves the browser
+		{"POST", stepPasskeyPath, s.halfway(s.takeStepByPasskey)},
+		{"POST", stepPasskeyPath + optionsOf, s.halfway(s.askToStep)},
+		{"GET", firstPasskeyPath, s.halfway(s.secondStep)}, // the same
+		{"POST", firstPasskeyPath, s.halfway(s.addFirstPasskey)},
+		{"POST", firstPasskeyPath + optionsOf, s.halfway(s.askForFirstPasskey)},
 
 		// How a person signs in
 		{"GET", securityPath, s.person(s.security)},
@@ -33,6 +43,13 @@ func (s *Site) routes() []route {
 		{"POST", authenticatorPath, s.person(s.enrolAuthenticator)},
 		{"GET", authenticatorPath + "/remove", s.person(s.authenticatorToRemove)},
 		{"POST", authenticatorPath + "/remove", s.person(s.removeAuthenticator)},
+		{"GET", newPasskeyPath, s.person(s.newPasskey)},
+		{"POST", newPasskeyPath, s.person(s.addPasskey)},
+		{"POST", newPasskeyPath + optionsOf, s.person(s.askForPasskey)},
+		{"GET", passkeysPath + "/:id", s.person(s.passkey)},
+		{"POST", passkeysPath + "/:id", s.person(s.renamePasskey)},
+		{"GET", passkeysPath + "/:id/remove", s.person(s.passkey)}, // where a refused write leaves the browser
+		{"POST", passkeysPath + "/:id/remove", s.person(s.removePasskey)},
 		{"GET", recoveryCodesPath, s.person(s.recoveryCodes)},
 		{"POST", recoveryCodesPath, s.person(s.newRecoveryCodes)},
 

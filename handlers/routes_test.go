@@ -119,6 +119,8 @@ func targets(t *testing.T, path string) []target {
 	case strings.HasPrefix(path, messagesPath+"/"):
 		path := strings.Replace(path, ":kind", "invitation", 1)
 		return []target{{path, func(*testSite) string { return path }}}
+	case strings.HasPrefix(path, passkeysPath+"/"):
+		return []target{fill("nobodys", func(*testSite) string { return "00000000-0000-4000-8000-000000000000" })}
 	case path == "/logo/:hash":
 		return []target{{"/logo/none", func(*testSite) string { return "/logo/none" }}}
 	case path == "/link/:token":

@@ -6,6 +6,7 @@ import (
 	"html/template"
 	"strings"
 
+	"anteroom/db"
 	"anteroom/practice"
 
 	"github.com/gofiber/fiber/v2"
@@ -18,10 +19,12 @@ const fewCodes = 3
 // secondStepPage asks for the second step.
 type secondStepPage struct {
 	Shell
-	Next   string
-	Client bool
-	Phone  string // of the practice
-	Errors practice.Invalid
+	Next    string
+	Client  bool
+	Phone   string // of the practice
+	Ways    db.Factors
+	Passkey *passkeyButton // where they have one
+	Errors  practice.Invalid
 }
 
 func (s *Site) secondStep(c *fiber.Ctx, by practice.Halfway) error {
@@ -44,16 +47,22 @@ func (s *Site) showSecondStep(c *fiber.Ctx, by practice.Halfway, next string, wr
 	if err != nil {
 		return err
 	}
-	return s.show(c, "second_step/page", secondStepPage{s.shell(c, "Enter your code", ""), next, by.IsClient(), o.Phone, wrong})
+	page := secondStepPage{Shell: s.shell(c, "Enter your code", ""), Next: next, Client: by.IsClient(), Phone: o.Phone, Ways: ways, Errors: wrong}
+	if ways.Passkeys > 0 {
+		page.Title = "Your second step"
+		page.Passkey = s.passkeyButton(passkeyButton{Options: stepPasskeyPath, Words: "Use your passkey", Problem: wrong["passkey"], Primary: true})
+	}
+	return s.show(c, "second_step/page", page)
 }
 
 // setUpStepPage has somebody set up a second step before they are in.
 type setUpStepPage struct {
 	Shell
 	appToSetUp
-	Next   string
-	Client bool
-	Errors practice.Invalid
+	Next    string
+	Client  bool
+	Passkey *passkeyButton
+	Errors  practice.Invalid
 }
 
 func (s *Site) showSetUpStep(c *fiber.Ctx, by practice.Halfway, next string, wrong practice.Invalid) error {
@@ -62,6 +71,7 @@ func (s *Site) showSetUpStep(c *fiber.Ctx, by practice.Halfway, next string, wro
 		return err
 	}
 	page := setUpStepPage{Shell: s.shell(c, "Set up your second step", ""), Next: next, Client: by.IsClient(), Errors: wrong}
+	page.Passkey = s.passkeyButton(passkeyButton{Options: firstPasskeyPath, Words: "Use a passkey", Problem: wrong["passkey"], Primary: true})
 	if page.appToSetUp, err = newAppToSetUp(e); err != nil {
 		return err
 	}
@@ -87,7 +97,7 @@ func (s *Site) takeSecondStep(c *fiber.Ctx, by practice.Halfway) error {
 			}
 			return s.showSecondStep(c, by, next, wrong)
 		}
-		return s.enrolled(c, e, next)
+		return s.enrolled(c, e, next, "step set up")
 	}
 	t, err := s.Practice.TakeStep(c.UserContext(), by, token, code, s.browser(c))
 	if err != nil {
@@ -104,8 +114,8 @@ func (s *Site) takeSecondStep(c *fiber.Ctx, by practice.Halfway) error {
 	return s.goOn(c, t.Who, next)
 }
 
-// enrolled shows the recovery codes of who set up their first second step, and sends everybody on.
-func (s *Site) enrolled(c *fiber.Ctx, e practice.Enrolled, next string) error {
+// enrolled shows the recovery codes of who set up their first second step, and sends everybody else on with a notice.
+func (s *Site) enrolled(c *fiber.Ctx, e practice.Enrolled, next, notice string) error {
 	s.cookie.set(c, sessionCookie, e.Session, 0)
 	c.Locals(actorKey, e.Who)
 	if len(e.Codes) > 0 {
@@ -114,7 +124,7 @@ func (s *Site) enrolled(c *fiber.Ctx, e practice.Enrolled, next string) error {
 		}
 		return s.showCodes(c, e.Codes, next)
 	}
-	s.notify(c, "step set up")
+	s.notify(c, notice)
 	return s.goOn(c, e.Who, next)
 }
 

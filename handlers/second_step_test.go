@@ -218,7 +218,7 @@ func TestLinksLeadToTheSecondStep(t *testing.T) {
 	ann.get(s.inviteAnn())
 	ann.post("/choose-password", "password", "another quiet place").wantTo(secondStepPath)
 	ann.get("/portal").wantTo(secondStepOf("/portal"))
-	page := ann.get(secondStepPath).want(http.StatusOK, "Set up your second step", "asks for a code from your phone")
+	page := ann.get(secondStepPath).want(http.StatusOK, "Set up your second step", "a code from your phone when you sign in")
 	ann.setsUpStep(page)
 	ann.get("/portal").want(http.StatusOK, "Welcome, Ann")
 }

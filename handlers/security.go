@@ -17,7 +17,9 @@ const (
 type securityPage struct {
 	Shell
 	practice.Security
-	Few bool // recovery codes are left, or none
+	Keys   []practice.Passkey
+	Offers bool // passkeys
+	Few    bool // recovery codes are left, or none
 }
 
 func (s *Site) security(c *fiber.Ctx, by practice.Person) error {
@@ -29,7 +31,11 @@ func (s *Site) showSecurity(c *fiber.Ctx, by practice.Person, wrong practice.Inv
 	if err != nil {
 		return err
 	}
-	page := securityPage{Shell: s.shell(c, "Sign-in and security", ""), Security: how, Few: how.RecoveryCodes <= fewCodes}
+	keys, err := s.Practice.Passkeys(c.UserContext(), by)
+	if err != nil {
+		return err
+	}
+	page := securityPage{Shell: s.shell(c, "Sign-in and security", ""), Security: how, Keys: keys, Offers: s.Practice.OffersPasskeys(), Few: how.RecoveryCodes <= fewCodes}
 	if wrong != nil {
 		c.Status(fiber.StatusUnprocessableEntity)
 		page.Problem = wrong["remove"]
@@ -77,7 +83,7 @@ func (s *Site) enrolAuthenticator(c *fiber.Ctx, by practice.Person) error {
 		}
 		return s.showAuthenticator(c, by, wrong)
 	}
-	return s.enrolled(c, e, securityPath)
+	return s.enrolled(c, e, securityPath, "step set up")
 }
 
 // questionPage asks a person before something is taken from how they sign in.

@@ -12,16 +12,26 @@ import (
 
 type signInPage struct {
 	Shell
-	Email  string
-	Next   string
-	Errors practice.Invalid
+	Email   string
+	Next    string
+	Passkey *passkeyButton
+	Errors  practice.Invalid
 }
 
 func (s *Site) signInPage(c *fiber.Ctx) error {
 	if who := actor(c); !who.Nobody() {
 		return s.goOn(c, who, c.Query("next"))
 	}
-	return s.show(c, "session/sign_in", signInPage{Shell: s.shell(c, "Sign in", ""), Next: c.Query("next")})
+	return s.showSignIn(c, signInPage{Next: c.Query("next")})
+}
+
+func (s *Site) showSignIn(c *fiber.Ctx, page signInPage) error {
+	page.Shell = s.shell(c, "Sign in", "")
+	page.Passkey = s.passkeyButton(passkeyButton{Options: signInPasskeyPath, Words: "Sign in with a passkey", Problem: page.Errors["passkey"], Offer: true})
+	if page.Errors != nil {
+		c.Status(fiber.StatusUnprocessableEntity)
+	}
+	return s.show(c, "session/sign_in", page)
 }
 
 func (s *Site) signIn(c *fiber.Ctx) error {
@@ -34,9 +44,13 @@ func (s *Site) signIn(c *fiber.Ctx) error {
 		if page.Errors, err = invalid(err); err != nil {
 			return err
 		}
-		page.Shell = s.shell(c, "Sign in", "")
-		return s.show(c.Status(fiber.StatusUnprocessableEntity), "session/sign_in", page)
+		return s.showSignIn(c, page)
 	}
+	return s.cameIn(c, token, who, page.Next)
+}
+
+// cameIn gives a browser the session of who signed in there, and sends it on.
+func (s *Site) cameIn(c *fiber.Ctx, token string, who practice.Actor, next string) error {
 	if before := actor(c); !before.Nobody() {
 		if err := s.Practice.SignOut(c.UserContext(), before, s.cookie.get(c, sessionCookie)); err != nil {
 			return err
@@ -44,9 +58,9 @@ func (s *Site) signIn(c *fiber.Ctx) error {
 	}
 	s.cookie.set(c, sessionCookie, token, 0)
 	if _, ok := who.Halfway(); ok {
-		return s.seeOther(c, secondStepOf(page.Next))
+		return s.seeOther(c, secondStepOf(next))
 	}
-	return s.goOn(c, who, page.Next)
+	return s.goOn(c, who, next)
 }
 
 // goOn sends somebody who came in to where they wanted to go, or home.

@@ -131,6 +131,11 @@
   document.querySelectorAll('[data-print]').forEach(button => { button.hidden = false })
   on('click', event => { if (event.target.closest('[data-print]')) print() })
 
+  // A button that asks for a passkey is shown by its own script, where there is one.
+  const offerPasskeys = () => document.querySelectorAll('[data-passkey][hidden]').forEach(button =>
+    import(button.dataset.script).then(passkeys => passkeys.offer(button)))
+  offerPasskeys()
+
   // The account menu closes by Escape and by a click elsewhere.
   const closeMenus = except => document.querySelectorAll('details.account[open]').forEach(menu => { if (menu !== except) menu.open = false })
   on('click', event => closeMenus(event.target.closest('details.account')))
@@ -146,6 +151,6 @@
   const clearFaults = () => document.querySelectorAll('[data-question] [aria-invalid]').forEach(field => {
     if (!field.closest('[data-question]').querySelector(':scope > [id$="-error"]')?.textContent.trim()) field.removeAttribute('aria-invalid')
   })
-  on('htmx:after:swap', () => { sumUpAll(); failing.forEach(sayFailed); clearFaults() })
+  on('htmx:after:swap', () => { sumUpAll(); offerPasskeys(); failing.forEach(sayFailed); clearFaults() })
   sumUpAll()
 })()
