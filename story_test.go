@@ -71,6 +71,13 @@ func TestStorySetUp(t *testing.T) {
 
 func (p *person) setsUp(code string) {
 	p.t.Helper()
+	p.fillsInSetUp(code)
+	p.setsUpStep()
+	p.at("/clients")
+}
+
+func (p *person) fillsInSetUp(code string) {
+	p.t.Helper()
 	p.opens("/set-up")
 	p.fills("Code", code)
 	p.fills("Practice's name", "Willow Street Counseling")
@@ -80,8 +87,6 @@ func (p *person) setsUp(code string) {
 	p.fills("Email", "olga@willow.example")
 	p.fills("Password", password)
 	p.clicks("button", "Set up the practice")
-	p.setsUpStep()
-	p.at("/clients")
 }
 
 func (p *person) signsIn(email, password string) {
