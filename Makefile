@@ -37,9 +37,11 @@ bench: static ## measure: search over 100,000 clients, invitations, cold start, 
 	ANTEROOM_PROGRAM=$(CURDIR)/anteroom go test -run '^$$' -bench '^BenchmarkAnteroom$$' -benchtime 1x -timeout 15m .
 
 prove: FUZZ = 200000x
-prove: setup fuzz ## what takes too long for every change: fuzz, kill the program 1,000 times, compare 20,000 answers' times, type every hostile string everywhere
+prove: setup fuzz ## what takes too long for every change: fuzz, kill the program 1,000 times, flood it with 5,000 guesses, compare 20,000 answers' times, type every hostile string everywhere
 	$(call step,the program killed 1000 times while letters leave)
 	ANTEROOM_KILLS=1000 go test -count=1 -v -timeout 30m -run '^Test(Killed|Terminated)' .
+	$(call step,many guess passwords at once: others wait less than a second)
+	ANTEROOM_FLOOD=5000 go test -count=1 -v -timeout 30m -run '^TestLoginFlood$$' .
 	$(call step,how long signing in and a forgotten password take, for known and unknown accounts 5000 times each)
 	ANTEROOM_TIMINGS=5000 go test -count=1 -v -timeout 30m -run '^TestTimingTellsNothing$$' .
 	$(call step,every hostile string through every field to every place that shows it)

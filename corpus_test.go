@@ -41,7 +41,6 @@ var notTaken = map[*regexp.Regexp]string{
 	regexp.MustCompile(` time_zone$`):                                                        "it must be one that there is",
 	regexp.MustCompile(` (invitation_days|forms_days|forms_times|port|per_minute|per_day)$`): "a number is",
 	regexp.MustCompile(` (host|from|token_url|username|client_id|scope)$`):                   "what mail is sent with is parsed before it is kept",
-	regexp.MustCompile(`^/set-up `):                                                          "a practice is set up once, with one string in each field",
 	regexp.MustCompile(` code$`):                                                             "a code is compared, and not kept",
 	regexp.MustCompile(`^(search |/sign-in |/forgotten-password |an address)`):               "what is asked for is not kept",
 	regexp.MustCompile(`^a list's row 0 `):                                                   "the row has no proper address, so it is shown and left out",
@@ -231,8 +230,8 @@ func (r *round) meets(v *visitor, who, page string, form *goquery.Selection) {
 // passedOver are forms that the turn itself sends, when it is their time.
 var passedOver = map[string]bool{"/clients": true, "/organization/mail/settings": true, "/portal/forms/*": true, "/organization/staff/*/email": true, "/sign-in": true}
 
-// refusing are forms that ask for a code, and take nothing without it.
-var refusing = map[string]bool{"/security/authenticator": true, "/second-step": true, "/set-up": true}
+// refusing are forms that take none of these strings, for they ask for a code.
+var refusing = map[string]bool{"/security/authenticator": true, "/second-step": true}
 
 // sink reads an answer, whatever kind of answer it is.
 func (r *round) sink(who string, a reply) {
@@ -359,30 +358,10 @@ func TestHostileStringsStayText(t *testing.T) {
 		r := &round{ledger: l, h: h, site: site, turn: i * (len(corpus()) / n), done: map[string]bool{}}
 		r.goes(olga, tom)
 	}
-	l.setsUp(n)
 	if found := markPattern.FindString(site.log.String() + site.said.String()); found != "" {
 		t.Errorf("the log holds what was typed into %s", l.typed[found].field)
 	}
 	l.sums(t)
-}
-
-// setsUp types into the form with which a practice begins, at last with the right code.
-func (l *ledger) setsUp(n int) {
-	l.t.Helper()
-	site := start(l.t, []string{"ANTEROOM_DATA=" + l.t.TempDir(), "ANTEROOM_PROXY_HEADER=" + proxyHeader}, "serve")
-	network := networks()
-	for i := range n {
-		r := &round{ledger: l, site: site, turn: i * (len(corpus()) / n)}
-		code := r.hostile("/set-up code")
-		if i == n-1 {
-			code = site.says(`with the code (\S+)`)[1]
-		}
-		stranger := site.visit(network())
-		r.sends(stranger, "/set-up", stranger.form("/set-up", "code"), url.Values{"password": {newWords}, "code": {code}})
-	}
-	if found := markPattern.FindString(site.log.String() + site.said.String()); found != "" {
-		l.t.Errorf("the log holds what was typed into %s", l.typed[found].field)
-	}
 }
 
 // sums tells of each field what became of its strings, and fails for one that they never went through, or from which they were never

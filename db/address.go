@@ -81,12 +81,6 @@ func (tx *Tx) LiftAddressMarks(clientID int64) error {
 	return err
 }
 
-// SweepAddressChanges frees the addresses that nobody confirmed in time.
-func (tx *Tx) SweepAddressChanges() error {
-	_, err := tx.exec("DELETE FROM email_addresses WHERE pending = 1 AND ends_at <= ?", ms(tx.now))
-	return err
-}
-
 // addEmail is the one way for an address into the table: a client's or a staff member's, or (change) one that waits to be
 // confirmed. An address that nobody confirmed in time stands in nobody's way.
 func (tx *Tx) addEmail(e Email, clientID, staffID int64, change *AddressChange) error {

@@ -2,7 +2,6 @@ package db
 
 import (
 	"fmt"
-	"time"
 )
 
 // knownDevices is how many browsers are remembered of one person: the oldest is forgotten for a new one.
@@ -35,10 +34,4 @@ func (tx *Tx) RememberDevice(clientID, staffID int64, cookie string) (known, oth
 func (tx *Tx) HasDevices(clientID, staffID int64) (has bool, err error) {
 	err = tx.row("SELECT EXISTS (SELECT 1 FROM devices WHERE client_id = ? OR staff_id = ?)", orNull(clientID), orNull(staffID)).Scan(&has)
 	return has, err
-}
-
-// SweepDevices forgets the browsers at which nobody was in since a time.
-func (tx *Tx) SweepDevices(before time.Time) error {
-	_, err := tx.exec("DELETE FROM devices WHERE seen_at < ?", ms(before))
-	return err
 }

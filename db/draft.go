@@ -125,7 +125,7 @@ func (tx *Tx) draftWhere(where string, args ...any) (d Draft, err error) {
 // AddDraft begins a draft, and fills in its ids. ErrExists when the author has one open for the same page.
 func (tx *Tx) AddDraft(d *Draft) (err error) {
 	d.PublicID, d.CreatedAt = uuid.NewString(), tx.now
-	d.ID, err = tx.insert("INSERT INTO drafts (public_id, author_id, client_id, created_at) VALUES (?, ?, ?, ?)", d.PublicID, d.AuthorID, orNull(d.ClientID), ms(tx.now))
+	d.ID, err = tx.insert("INSERT INTO drafts (public_id, author_id, client_id, created_at, touched_at) VALUES (?, ?, ?, ?, ?)", d.PublicID, d.AuthorID, orNull(d.ClientID), ms(tx.now), ms(tx.now))
 	return named(err)
 }
 
@@ -139,8 +139,8 @@ func (tx *Tx) SaveDraft(d Draft) error {
 	}
 	invitationSubject, invitationBody := text(InvitationMessage)
 	formsSubject, formsBody := text(FormsMessage)
-	_, err := tx.exec("UPDATE drafts SET invitation_subject = ?, invitation_body = ?, forms_subject = ?, forms_body = ?, forms_chosen = ?, save_default = ? WHERE id = ?",
-		invitationSubject, invitationBody, formsSubject, formsBody, d.FormsChosen, d.SaveDefault, d.ID)
+	_, err := tx.exec("UPDATE drafts SET invitation_subject = ?, invitation_body = ?, forms_subject = ?, forms_body = ?, forms_chosen = ?, save_default = ?, touched_at = ? WHERE id = ?",
+		invitationSubject, invitationBody, formsSubject, formsBody, d.FormsChosen, d.SaveDefault, ms(tx.now), d.ID)
 	if err != nil {
 		return err
 	}
@@ -153,6 +153,12 @@ func (tx *Tx) SaveDraft(d Draft) error {
 		}
 	}
 	return nil
+}
+
+// touchDraft notes that somebody goes on with a draft.
+func (tx *Tx) touchDraft(id int64) error {
+	_, err := tx.exec("UPDATE drafts SET touched_at = ? WHERE id = ?", ms(tx.now), id)
+	return err
 }
 
 // MarkDraftSent closes an open draft; ErrSent when somebody did before.
@@ -176,7 +182,10 @@ func (tx *Tx) Choose(draftID int64, reach Reach, publicIDs []string) error {
 	}
 	_, err = tx.exec("INSERT INTO draft_clients (draft_id, client_id) SELECT ?, c.id FROM clients c WHERE c.public_id IN (SELECT value FROM json_each(?)) AND "+
 		selectable+" AND "+reach.holds("c.id")+" ON CONFLICT DO NOTHING", draftID, string(ids))
-	return err
+	if err != nil {
+		return err
+	}
+	return tx.touchDraft(draftID)
 }
 
 // ChooseFound adds all whom a list shows.
@@ -191,7 +200,10 @@ func (tx *Tx) ChooseFound(draftID int64, reach Reach, f ClientFilter) error {
 	}
 	_, err = tx.exec("INSERT INTO draft_clients (draft_id, client_id) SELECT ?, c.id FROM json_each(?) f JOIN clients c ON c.id = f.value WHERE "+
 		selectable+" AND "+reach.holds("c.id")+" ON CONFLICT DO NOTHING", draftID, string(ids))
-	return err
+	if err != nil {
+		return err
+	}
+	return tx.touchDraft(draftID)
 }
 
 // Unchoose takes clients out of a draft, by public id.
@@ -201,13 +213,19 @@ func (tx *Tx) Unchoose(draftID int64, publicIDs []string) error {
 		return err
 	}
 	_, err = tx.exec("DELETE FROM draft_clients WHERE draft_id = ? AND client_id IN (SELECT id FROM clients WHERE public_id IN (SELECT value FROM json_each(?)))", draftID, string(ids))
-	return err
+	if err != nil {
+		return err
+	}
+	return tx.touchDraft(draftID)
 }
 
 // UnchooseAll takes everybody out of a draft.
 func (tx *Tx) UnchooseAll(draftID int64) error {
 	_, err := tx.exec("DELETE FROM draft_clients WHERE draft_id = ?", draftID)
-	return err
+	if err != nil {
+		return err
+	}
+	return tx.touchDraft(draftID)
 }
 
 // Chosen counts the clients of a draft.
@@ -284,5 +302,8 @@ func (tx *Tx) SetOwnMessage(draftID, clientID int64, m *Message) error {
 		subject, body = m.Subject, m.Body
 	}
 	_, err := tx.exec("UPDATE draft_clients SET subject = ?, body = ? WHERE draft_id = ? AND client_id = ?", subject, body, draftID, clientID)
-	return err
+	if err != nil {
+		return err
+	}
+	return tx.touchDraft(draftID)
 }

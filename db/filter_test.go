@@ -146,7 +146,7 @@ func TestFilterIsWhatTheRecordsSay(t *testing.T) {
 			return err
 		},
 		"revoke": func(tx *Tx, c Client) error { return tx.EndLinks(LinkJoin, c.ID, 0) },
-		"sweep":  func(tx *Tx, c Client) error { return tx.SweepTouches() },
+		"sweep":  func(tx *Tx, c Client) error { _, err := tx.SweepTouches(); return err },
 	}
 	var names []string
 	for name := range happenings {

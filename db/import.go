@@ -70,12 +70,6 @@ func (tx *Tx) DropImport(authorID int64) error {
 	return err
 }
 
-// SweepImports forgets the files that were kept before a time.
-func (tx *Tx) SweepImports(before time.Time) error {
-	_, err := tx.exec("DELETE FROM imports WHERE created_at < ?", ms(before))
-	return err
-}
-
 // Identity is what tells people apart: a client's name, date of birth and address, or the address alone of somebody else
 // (ClientID is 0).
 type Identity struct {

@@ -57,6 +57,12 @@ func (tx *Tx) AddFirstLink(l *Link) error {
 	return err
 }
 
+// LinksSince counts the links that a client or a staff member was sent since a time.
+func (tx *Tx) LinksSince(clientID, staffID int64, since time.Time) (n int, err error) {
+	err = tx.row("SELECT count(*) FROM links WHERE (client_id = ? OR staff_id = ?) AND created_at > ?", orNull(clientID), orNull(staffID), ms(since)).Scan(&n)
+	return n, err
+}
+
 // EndLinks ends the links of one purpose that a client or a staff member still holds.
 func (tx *Tx) EndLinks(purpose Purpose, clientID, staffID int64) error {
 	whose, id := "client_id", clientID

@@ -74,7 +74,9 @@ func TestSweptSendingsAreReadAnew(t *testing.T) {
 		}); err != nil {
 			t.Fatal(err)
 		}
-		update((*Tx).SweepTouches)
+		for more := true; more; {
+			update(func(tx *Tx) (err error) { more, err = tx.SweepTouches(); return err })
+		}
 		want(later.want)
 	}
 }

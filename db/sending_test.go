@@ -177,7 +177,7 @@ func TestSendingsAreWhatTheRecordsSay(t *testing.T) {
 			return tx.ChangeClient(found)
 		},
 		"archive": func(tx *Tx, c Client) error { return tx.ArchiveClient(c.ID, r.IntN(2) == 0) },
-		"sweep":   func(tx *Tx, c Client) error { return tx.SweepTouches() },
+		"sweep":   func(tx *Tx, c Client) error { _, err := tx.SweepTouches(); return err },
 	}
 	var names []string
 	for name := range happenings {

@@ -19,11 +19,19 @@ type Session struct {
 	ConfirmedAt time.Time // its owner last proved who they are
 }
 
+// sessionsKept is at how many browsers one person can be signed in: where they sign in at more, the first of these is signed out.
+const sessionsKept = 50
+
 // AddSession signs a client or a staff member in, as s says, and returns the cookie's value.
 func (tx *Tx) AddSession(s Session) (token string, err error) {
 	token = rand.Text() + rand.Text() // 256 bits
 	_, err = tx.exec("INSERT INTO sessions (id, public_id, client_id, staff_id, device, created_at, seen_at, stepped_at, confirmed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
 		tokenHash(token), uuid.NewString(), orNull(s.ClientID), orNull(s.StaffID), s.Device, ms(tx.now), ms(tx.now), ms(s.SteppedAt), ms(tx.now))
+	if err != nil {
+		return "", err
+	}
+	_, err = tx.exec("DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE id <> ?1 AND (client_id = ?2 OR staff_id = ?3) ORDER BY seen_at DESC LIMIT -1 OFFSET ?4)",
+		tokenHash(token), orNull(s.ClientID), orNull(s.StaffID), sessionsKept-1)
 	return token, err
 }
 
@@ -88,12 +96,6 @@ func (tx *Tx) EndClientSessions() error {
 	return err
 }
 
-// SweepSessions forgets those that ended: not seen since idle, or made before oldest.
-func (tx *Tx) SweepSessions(idle, oldest time.Time) error {
-	_, err := tx.exec("DELETE FROM sessions WHERE seen_at < ? OR created_at < ?", ms(idle), ms(oldest))
-	return err
-}
-
 // AddAttempt notes a failed guess against an account or from a network.
 func (tx *Tx) AddAttempt(key string) error {
 	_, err := tx.exec("INSERT INTO attempts (key, at) VALUES (?, ?)", tx.attemptKey(key), ms(tx.now))
@@ -115,12 +117,6 @@ func (tx *Tx) ClearAttempts(key string) error {
 // TakeBackAttempt forgets the latest guess against a key, once it turned out right.
 func (tx *Tx) TakeBackAttempt(key string) error {
 	_, err := tx.exec("DELETE FROM attempts WHERE rowid = (SELECT max(rowid) FROM attempts WHERE key = ?)", tx.attemptKey(key))
-	return err
-}
-
-// SweepAttempts forgets the failed guesses before a time.
-func (tx *Tx) SweepAttempts(before time.Time) error {
-	_, err := tx.exec("DELETE FROM attempts WHERE at < ?", ms(before))
 	return err
 }
 

@@ -52,16 +52,16 @@ func (tx *Tx) touchedSince(touch int64) ([]int64, error) {
 const keptTouches = 10_000
 
 // SweepTouches forgets what memory has read.
-func (tx *Tx) SweepTouches() error {
+func (tx *Tx) SweepTouches() (more bool, err error) {
 	s := tx.db.search.current.Load()
 	if s == nil {
-		return nil
+		return false, nil
 	}
 	until := s.touch
 	if sent := tx.db.sendings.current.Load(); sent != nil {
 		until = max(min(until, sent.touch), until-keptTouches)
 	}
 	tx.db.sendings.swept.Store(until)
-	_, err := tx.exec("DELETE FROM client_touches WHERE id <= ? AND id < (SELECT max(id) FROM client_touches)", until) // the last one keeps ids growing
-	return err
+	// The last one keeps ids growing.
+	return tx.sweep("DELETE FROM client_touches WHERE id IN (SELECT id FROM client_touches WHERE id <= ? AND id < (SELECT max(id) FROM client_touches) LIMIT ?)", until)
 }

@@ -135,6 +135,19 @@ func TestStrangersSendLittle(t *testing.T) {
 	}
 }
 
+func TestFormsOfManyFields(t *testing.T) {
+	s := newSite(t)
+	addr := s.listen()
+	for fields, status := range map[int]int{maxFields: 422, maxFields + 1: 413, 50 * maxFields: 413} {
+		body := strings.Repeat("&", fields-1)
+		response, page := send(t, addr, fmt.Sprintf("POST /clients HTTP/1.1\r\nHost: localhost:8080\r\nCookie: session=%s\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\n\r\n%s",
+			s.Sessions["Olga"], len(body), body))
+		if response.StatusCode != status {
+			t.Errorf("%d fields: %s %s", fields, response.Status, page)
+		}
+	}
+}
+
 // history is what the audit log says of a client, the newest first.
 func (s *testSite) history(client db.Client) (acts []string) {
 	s.t.Helper()

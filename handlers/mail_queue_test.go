@@ -187,3 +187,21 @@ func TestWhereHeldMailIsLookedInto(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatALetterSaidIsForgotten(t *testing.T) {
+	s := newSite(t)
+	ids := s.invited(s.Ann)
+	s.settled(db.LetterAccepted, "250 ok")
+	s.as("Olga").get(mailQueuePath+"/"+ids["Ann"]).want(http.StatusOK, "Where the private part of its link stands")
+	s.Clock.Move(366 * 24 * time.Hour)
+	if err := s.Practice.Sweep(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	token, _, err := s.Practice.SignIn(t.Context(), "olga@willow.example", cast.Password, practice.Browser{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Sessions["Olga"] = token
+	s.as("Olga").get(mailQueuePath+"/"+ids["Ann"]).want(http.StatusOK, "is forgotten a year after", "250 ok")
+	s.as("Olga").get("/clients/"+s.Ann.PublicID).want(http.StatusOK, "Abbott")
+}

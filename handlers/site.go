@@ -120,7 +120,7 @@ func New(config Config) (*Site, error) {
 		}
 		fail(c, err)
 	}
-	s.app.Use(s.observe, refuseTwoLengths, refuseCompression, s.refuseForeignWrites, s.recognise, s.awaitSetUp, s.takeProof)
+	s.app.Use(s.observe, refuseTwoLengths, refuseCompression, refuseManyFields, s.refuseForeignWrites, s.recognise, s.awaitSetUp, s.takeProof)
 	for _, r := range s.routes() {
 		if r.audience.handler == nil {
 			return nil, fmt.Errorf("route %s %s has no audience", r.method, r.path)
@@ -235,6 +235,17 @@ func (s *Site) setPolicy(h *fasthttp.ResponseHeader, policy string) {
 func (s *Site) framed(c *fiber.Ctx, sandbox string) {
 	s.setPolicy(&c.Response().Header, framedPolicy+sandbox)
 	c.Set(fiber.HeaderXFrameOptions, "SAMEORIGIN")
+}
+
+// maxFields is how many fields a form may have: the largest list to tick has a few thousand.
+const maxFields = 20_000
+
+// refuseManyFields refuses a form of so many fields that looking for each takes long.
+func refuseManyFields(c *fiber.Ctx) error {
+	if bytes.HasPrefix(c.Request().Header.ContentType(), []byte(fiber.MIMEApplicationForm)) && bytes.Count(c.Request().Body(), []byte("&")) >= maxFields {
+		return fiber.NewError(fiber.StatusRequestEntityTooLarge, "This form has more fields than any here, so nothing was done.")
+	}
+	return c.Next()
 }
 
 // refuseCompression refuses compressed bodies, which inflate without limit.

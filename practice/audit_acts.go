@@ -42,6 +42,8 @@ var acts = map[db.Act]actWords{
 	"signed out":                       {kind: KindSignIns},
 	"failed to sign in":                {kind: KindSignIns, own: "failed to sign in {detail}", unnamed: somebody},
 	refused:                            {kind: KindSignIns, own: "was refused: {detail}"},
+	refusedOften:                       {kind: KindSignIns},
+	hidStrangers:                       {kind: KindSignIns},
 	"gave a wrong password":            {kind: KindSignIns},
 	"gave the right password":          {kind: KindSignIns, own: "gave the right password, and still owed the second step"},
 	"confirmed who they are":           {kind: KindSignIns, own: "confirmed who they are {detail}"},

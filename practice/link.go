@@ -20,6 +20,7 @@ const (
 const (
 	askWindow      = time.Hour
 	asksByAccount  = 3
+	asksByDay      = 12 // links to one person: whoever knows an address must not fill its mailbox
 	asksByNetwork  = 30
 	badLinksWindow = 15 * time.Minute
 	badLinks       = 30
@@ -319,6 +320,9 @@ func (p *Practice) ask(ctx context.Context, network string, find func(*db.Tx) (A
 		if byAccount >= asksByAccount && !who.Nobody() {
 			return nil
 		}
+		if n, err := tx.LinksSince(who.client.record.ID, who.staff.member.ID, tx.Now().Add(-24*time.Hour)); err != nil || n >= asksByDay {
+			return err
+		}
 		sent, err = p.helpIn(tx, who)
 		return err
 	})
@@ -351,7 +355,7 @@ func (p *Practice) helpIn(tx *db.Tx, who Actor) (sent bool, err error) {
 	if _, err := p.writeAccountLetter(o, languages[0].newPassword, p.nobody(), tx.Now(), newPasswordLife); err != nil {
 		return false, err
 	}
-	return false, tx.Audit(db.AuditEntry{Act: "asked for a new password or link", Detail: "for an address that is nobody's"})
+	return false, noteStranger(tx, "asked for a new password or link", "for an address that is nobody's")
 }
 
 // renewInvitation sends the invitation again to a client whose invitation is out, or expired, and ends its link.

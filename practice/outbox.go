@@ -2,6 +2,7 @@ package practice
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -155,7 +156,7 @@ func (p *Practice) WaitingLetters(ctx context.Context, by Administrator) (w db.W
 type LetterDetails struct {
 	db.OutboxLetter
 	SentBy   string // the staff member's name; empty: the program sent it by itself
-	Text     string // with a slot where its link's secret stands when it leaves
+	Text     string // with a slot where its link's secret stands when it leaves; empty: it is forgotten
 	NoRetry  string // why it may not be tried again; empty: it may
 	NoCancel string // why it may not be taken back; empty: it may
 	Meaning  string // of the mail server's reply, in a plain sentence
@@ -172,10 +173,10 @@ func (p *Practice) LetterDetails(ctx context.Context, by Administrator, publicID
 			return err
 		}
 		data, err := tx.LetterData(d.ID)
-		if err != nil {
-			return err
+		if err == nil {
+			d.Text, err = mail.Text(data)
 		}
-		if d.Text, err = mail.Text(data); err != nil {
+		if err != nil && !errors.Is(err, ErrNotFound) {
 			return err
 		}
 		if d.OutboxLetter.SentBy != 0 {

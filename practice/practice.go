@@ -67,6 +67,7 @@ type Practice struct {
 	importJob  atomic.Pointer[ImportJob]  // the latest
 	mail       atomic.Pointer[activeMail] // nil: no relay is set
 	mailTest   atomic.Pointer[MailTest]   // the latest
+	swept      atomic.Int64               // when the daily sweep was, in Unix milliseconds
 	logHolds   atomic.Bool                // the database's log still holds what was deleted
 	sealing    sealing
 	auditCheck atomic.Pointer[AuditCheck] // the latest

@@ -17,6 +17,7 @@ const (
 	guessWindow      = 15 * time.Minute
 	guessesByAccount = 5
 	guessesByNetwork = 50
+	signInsByAccount = 100 // right ones in a guessWindow: nobody needs more, and each is written down
 )
 
 // Browser is what a request tells of the browser that it came from.
@@ -63,6 +64,9 @@ func (p *Practice) SignIn(ctx context.Context, address, password string, at Brow
 	ok, closed := p.matches(hash, password), false
 	err = p.db.Update(ctx, func(tx *db.Tx) error {
 		if !ok {
+			if who.Nobody() {
+				return noteStranger(tx, "failed to sign in", "")
+			}
 			return tx.Audit(who.entry("failed to sign in"))
 		}
 		// The password may have been changed, or the account shut, while it was compared.
@@ -71,7 +75,13 @@ func (p *Practice) SignIn(ctx context.Context, address, password string, at Brow
 		} else if ok = now == hash && err == nil; !ok {
 			return nil
 		}
-		if err := errors.Join(tx.ClearAttempts(account), tx.TakeBackAttempt(place)); err != nil {
+		signedIn := "signed in " + who.ID()
+		if n, _, err := tx.Attempts(signedIn, tx.Now().Add(-guessWindow)); err != nil {
+			return err
+		} else if n >= signInsByAccount {
+			return Invalid{"password": "You signed in very often just now. Wait 15 minutes."}
+		}
+		if err := errors.Join(tx.ClearAttempts(account), tx.TakeBackAttempt(place), tx.AddAttempt(signedIn)); err != nil {
 			return err
 		}
 		if who.client.record.ID != 0 {
@@ -277,29 +287,28 @@ func (p *Practice) SignOut(ctx context.Context, who Actor, token string) error {
 	})
 }
 
-// refused is the act of being kept from something.
-const refused db.Act = "was refused"
+// refused is the act of being kept from something; refusedOften of being so again and again.
+const (
+	refused      db.Act = "was refused"
+	refusedOften db.Act = "was refused too often to write more of it down for an hour"
+)
+
+// refusalsNoted is how many refusals of one person are written down in an hour: more say nothing new, and would fill the disk.
+const refusalsNoted = 200
 
 // NoteRefusal notes that somebody who is signed in asked for what they may not have, or what isn't there: what they asked
 // for says which.
 func (p *Practice) NoteRefusal(ctx context.Context, who Actor, asked string) error {
+	noted := "refused " + who.ID()
 	return p.db.Update(ctx, func(tx *db.Tx) error {
-		entry := who.entry(refused)
-		entry.Detail = asked
-		return tx.Audit(entry)
-	})
-}
-
-// Sweep forgets sessions that ended, guesses that no longer count, lists that nobody imported, and browsers that nobody came
-// back to for a year.
-func (p *Practice) Sweep(ctx context.Context) error {
-	if p.logHolds.Load() {
-		if err := p.emptyLog(ctx); err != nil {
+		n, _, err := tx.Attempts(noted, tx.Now().Add(-askWindow))
+		if err != nil || n > refusalsNoted {
 			return err
 		}
-	}
-	return p.db.Update(ctx, func(tx *db.Tx) error {
-		return errors.Join(tx.SweepSessions(tx.Now().Add(-idleLimit), tx.Now().Add(-absoluteLimit)), tx.SweepAttempts(tx.Now().Add(-askWindow)),
-			tx.SweepImports(tx.Now().Add(-importLife)), tx.SweepTouches(), tx.SweepAddressChanges(), tx.SweepDevices(tx.Now().Add(-deviceLife)))
+		entry := who.entry(refused)
+		if entry.Detail = asked; n == refusalsNoted {
+			entry.Act, entry.Detail = refusedOften, ""
+		}
+		return errors.Join(tx.AddAttempt(noted), tx.Audit(entry))
 	})
 }

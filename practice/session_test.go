@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"anteroom/db"
 	"anteroom/practice"
 	"anteroom/practice/cast"
 )
@@ -55,6 +56,38 @@ func TestSignInWhileTooManyDo(t *testing.T) {
 	}
 	full()
 	if _, _, err := c.Practice.SignIn(t.Context(), "olga@willow.example", cast.Password, practice.Browser{Network: "192.0.2.1"}); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestNobodySignsInWithoutEnd(t *testing.T) {
+	c := cast.New(t)
+	signIn := func() error {
+		_, _, err := c.Practice.SignIn(t.Context(), "tom@willow.example", cast.Password, practice.Browser{Network: "192.0.2.1"})
+		return err
+	}
+	for range 100 {
+		if err := signIn(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := signIn(); err == nil {
+		t.Error("a hundred sign-ins are not enough")
+	}
+	if err := c.DB.View(t.Context(), func(tx *db.Tx) error {
+		var n int
+		if err := tx.QueryRow("SELECT count(*) FROM sessions WHERE staff_id = (SELECT staff_id FROM email_addresses WHERE canonical = 'tom@willow.example')").Scan(&n); err != nil {
+			return err
+		}
+		if n != 50 {
+			t.Errorf("%d sessions", n)
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	c.Clock.Move(16 * time.Minute)
+	if err := signIn(); err != nil {
 		t.Error(err)
 	}
 }
