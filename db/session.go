@@ -72,6 +72,25 @@ func (tx *Tx) ConfirmSession(token string, stepped bool) (renewed string, err er
 	return renewed, err
 }
 
+// RenewSession gives a session another cookie's value. ErrNotFound when it ended meanwhile.
+func (tx *Tx) RenewSession(token string) (renewed string, err error) {
+	renewed = rand.Text() + rand.Text()
+	n, err := tx.exec("UPDATE sessions SET id = ? WHERE id = ?", tokenHash(renewed), tokenHash(token))
+	if err == nil && n == 0 {
+		err = ErrNotFound
+	}
+	return renewed, err
+}
+
+// EndSessionOf signs a client or a staff member out at one browser. ErrNotFound for a session that isn't theirs, or is over.
+func (tx *Tx) EndSessionOf(clientID, staffID int64, publicID string) error {
+	n, err := tx.exec("DELETE FROM sessions WHERE public_id = ? AND (client_id = ? OR staff_id = ?)", publicID, orNull(clientID), orNull(staffID))
+	if err == nil && n == 0 {
+		err = ErrNotFound
+	}
+	return err
+}
+
 // EndSession signs one browser out.
 func (tx *Tx) EndSession(token string) error {
 	_, err := tx.exec("DELETE FROM sessions WHERE id = ?", tokenHash(token))

@@ -38,6 +38,7 @@ type ShellActor struct {
 	Role          string
 	Administrator bool
 	Client        bool
+	Session       sessionLeft
 }
 
 func (s *Site) shell(c *fiber.Ctx, title, nav string) Shell {
@@ -50,14 +51,14 @@ func (s *Site) shell(c *fiber.Ctx, title, nav string) Shell {
 		}
 	}
 	if by, ok := actor(c).Staff(); ok {
-		shell.Actor = &ShellActor{Name: by.Name(), Role: roleWords[by.Role()], Administrator: by.Administers()}
+		shell.Actor = &ShellActor{Name: by.Name(), Role: roleWords[by.Role()], Administrator: by.Administers(), Session: s.sessionLeft(actor(c))}
 		status := s.Practice.OutboxStatus()
 		shell.MailPath, shell.MailWords = whereHeld(status)
 		if shell.MailHeld = fullStop(status.Held); o.PortalOff() {
 			shell.MailHeld = strings.TrimSpace("The client portal is turned off: clients can't sign in, and letters to them wait. " + shell.MailHeld)
 		}
 	} else if by, ok := actor(c).Client(); ok {
-		shell.Actor = &ShellActor{Name: by.Name(), Client: true}
+		shell.Actor = &ShellActor{Name: by.Name(), Client: true, Session: s.sessionLeft(actor(c))}
 	}
 	return shell
 }
@@ -177,7 +178,9 @@ func writtenDate(s string) string {
 func partly(c *fiber.Ctx) bool { return c.Get("HX-Request") != "" }
 
 // polls tells that a page asked by itself, not a person.
-func polls(c *fiber.Ctx) bool { return c.Query("poll") != "" }
+func polls(c *fiber.Ctx) bool {
+	return c.Query("poll") != "" || c.Path() == sessionPath && c.Method() != fiber.MethodPost
+}
 
 // show answers with a template, whole or not at all. The template is executed as it was loaded: the engine's Render copies it
 // first, which is a race with the first request that has it escaped, and Fiber's own makes a list of its mounted apps at the

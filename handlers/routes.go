@@ -26,6 +26,8 @@ func (s *Site) routes() []route {
 		{"POST", signInPasskeyPath, s.anyone(s.signInWithPasskey)},
 		{"POST", signInPasskeyPath + optionsOf, s.anyone(s.askToSignIn)},
 		{"POST", "/sign-out", s.anyone(s.signOut)},
+		{"GET", sessionPath, s.anyone(s.session)}, // a page asks by itself
+		{"POST", sessionPath, s.anyone(s.session)},
 		{"POST", confirmPath, s.person(s.confirmed)},
 		{"POST", confirmPasskeyPath + optionsOf, s.person(s.askToConfirm)},
 		{"GET", secondStepPath, s.halfway(s.secondStep)},

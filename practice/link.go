@@ -240,13 +240,8 @@ var passwordActs = map[db.Purpose]db.Act{
 // setPassword keeps a person's new password, signs them out wherever they were signed in, and in here: halfway, where they owe
 // a second step.
 func (p *Practice) setPassword(tx *db.Tx, who *Actor, hash string, act db.Act, at Browser) (session string, err error) {
-	staffID, clientID := who.staff.member.ID, who.client.record.ID
-	if staffID != 0 {
-		err = tx.SetStaffPassword(staffID, hash)
-	} else {
-		err = tx.SetPortalPassword(clientID, hash)
-	}
-	if err != nil {
+	clientID, staffID := who.ids()
+	if err := keepPassword(tx, *who, hash); err != nil {
 		return "", err
 	}
 	if err := errors.Join(tx.EndSessions(clientID, staffID), tx.ClearAttempts("account "+who.email().Canonical())); err != nil {
@@ -262,6 +257,14 @@ func (p *Practice) setPassword(tx *db.Tx, who *Actor, hash string, act db.Act, a
 		return "", err
 	}
 	return p.enter(tx, who, at)
+}
+
+func keepPassword(tx *db.Tx, who Actor, hash string) error {
+	clientID, staffID := who.ids()
+	if staffID != 0 {
+		return tx.SetStaffPassword(staffID, hash)
+	}
+	return tx.SetPortalPassword(clientID, hash)
 }
 
 // RenewLink sends a new link in place of one that doesn't work any more, to the address on file only. Whoever holds the old

@@ -234,13 +234,10 @@ func (p *Practice) Authenticate(ctx context.Context, token string, byPerson bool
 		if err != nil {
 			return err
 		}
-		if tx.Now().Sub(s.SeenAt) > idleLimit || tx.Now().Sub(s.CreatedAt) > absoluteLimit {
-			return db.ErrNotFound
-		}
 		if who.halfway, err = owesStep(tx, s); err != nil {
 			return err
 		}
-		if who.halfway && tx.Now().Sub(s.CreatedAt) > halfwayLimit {
+		if lapsed(s, who.halfway, tx.Now()) {
 			return db.ErrNotFound
 		}
 		stale = byPerson && tx.Now().Sub(s.SeenAt) >= touchEvery
@@ -266,7 +263,10 @@ func (p *Practice) Authenticate(ctx context.Context, token string, byPerson bool
 		return Actor{}, nil
 	}
 	if err == nil && stale {
-		err = p.db.Update(ctx, func(tx *db.Tx) error { return tx.TouchSession(token) })
+		err = p.db.Update(ctx, func(tx *db.Tx) error {
+			who.session.SeenAt = tx.Now()
+			return tx.TouchSession(token)
+		})
 		if errors.Is(err, db.ErrFull) {
 			err = nil // with a full disk, what can be read still can
 		}

@@ -73,11 +73,13 @@
     fields[0].dispatchEvent(new Event('change', { bubbles: true }))
   })
 
-  // <form data-warn-unsaved>: leaving asks first, but only while something typed there has not been saved. Where saving
-  // fails, an <output data-failed="Not saved yet …"> in the form says so, and a question is tried again until it is saved.
+  // What was typed into a form that posts, and has not been saved. <form data-warn-unsaved>: leaving asks first, but only while
+  // there is such. Where saving fails, an <output data-failed="Not saved yet …"> in the form says so, and a question is tried
+  // again until it is saved.
   const unsaved = new Set(), saving = new Set(), failing = new Set()
-  const formOf = event => event.target.closest?.('form[data-warn-unsaved]')
+  const formOf = event => event.target.closest?.('form[method=post]')
   const partOf = event => formOf(event) && (event.target.closest('[data-question]') || formOf(event))
+  const writes = event => event.detail.ctx.request.method !== 'GET' && partOf(event)
   const sayFailed = part => {
     const status = part.closest('form').querySelector('output[data-failed]')
     if (status) status.textContent = status.dataset.failed
@@ -88,16 +90,17 @@
     if (!part) return
     saving.delete(part)
     unsaved.add(part)
-    if (event.detail.ctx?.response?.status < 500) return // the answer tells why; the same again would get the same
+    const { response, hx } = event.detail.ctx ?? {}
+    if (response?.status < 500 && !hx?.redirect) return // the answer tells why; the same again would get the same
     failing.add(part)
     sayFailed(part)
     setTimeout(tryAgain, 10000, part)
   }
-  on('input', event => { const part = partOf(event); if (part) unsaved.add(part) })
+  on('input', event => { const part = event.target.type !== 'search' && partOf(event); if (part) unsaved.add(part) })
   on('submit', event => {
     if (!event.defaultPrevented) [unsaved, saving, failing].forEach(parts => parts.forEach(part => { if (event.target.contains(part)) parts.delete(part) }))
   })
-  on('htmx:before:request', event => { const part = partOf(event); if (part) { unsaved.delete(part); saving.add(part) } })
+  on('htmx:before:request', event => { const part = writes(event); if (part) { unsaved.delete(part); saving.add(part) } })
   on('htmx:after:request', event => {
     const part = partOf(event)
     saving.delete(part)
@@ -105,8 +108,17 @@
   })
   on('htmx:response:error', failed)
   on('htmx:error', failed)
+  on('htmx:finally:request', event => { if (writes(event) && saving.has(partOf(event))) failed(event) }) // it was stopped on its way
   addEventListener('online', () => failing.forEach(tryAgain))
-  addEventListener('beforeunload', event => { if ([...unsaved, ...saving].some(part => part.isConnected)) event.preventDefault() })
+  addEventListener('beforeunload', event => {
+    if ([...unsaved, ...saving].some(part => part.isConnected && part.closest('[data-warn-unsaved]'))) event.preventDefault()
+  })
+  // Who has to leave the page asks whether anything unsaved is on it, and gives it up. A form that came back holds what was
+  // typed before.
+  on('unsaved', event => {
+    if ([...unsaved, ...saving].some(part => part.isConnected) || document.querySelector('form[data-unsaved], form [aria-invalid=true], .error-summary')) event.preventDefault()
+  })
+  on('discard', () => [unsaved, saving, failing].forEach(parts => parts.clear()))
 
   // A form that came back puts the focus where its first fault is, unless a summary or a field has asked for it.
   if (!document.querySelector('[autofocus]')) document.querySelector('.error')?.closest('.field')?.querySelector('input, textarea, select')?.focus()

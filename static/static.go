@@ -14,7 +14,7 @@ import (
 	"sync"
 )
 
-//go:embed app.css app.js passkey.js favicon.svg vendor/*.js
+//go:embed app.css app.js logoff.js passkey.js favicon.svg vendor/*.js
 var files embed.FS
 
 // Prefix begins every URL of this package.

@@ -13,7 +13,7 @@ import (
 )
 
 func TestEveryFileIsFoundByItsHashedName(t *testing.T) {
-	for _, name := range []string{"app.css", "app.js", "passkey.js", "favicon.svg", "vendor/htmx-4.0.1.min.js"} {
+	for _, name := range []string{"app.css", "app.js", "logoff.js", "passkey.js", "favicon.svg", "vendor/htmx-4.0.1.min.js"} {
 		url := URL(name)
 		if !regexp.MustCompile(`^/static/.+\.[0-9a-f]{8}\.(css|js|svg)$`).MatchString(url) {
 			t.Errorf("URL(%q) = %q carries no hash", name, url)
