@@ -27,11 +27,11 @@ import (
 )
 
 // shiftedClock names the variable with which the tests' own binary serves a practice, like the program does, by a clock that
-// goes ahead by so much: what is put off for minutes needn't be waited for.
+// goes ahead: what is put off for minutes needn't be waited for. It says by how much, or in which file that stands.
 const shiftedClock = "ANTEROOM_TEST_CLOCK"
 
 func serveShifted(ahead string) error {
-	by, err := time.ParseDuration(ahead)
+	now, err := clockAhead(ahead)
 	if err != nil {
 		return err
 	}
@@ -41,7 +41,25 @@ func serveShifted(ahead string) error {
 	if err != nil {
 		return err
 	}
-	return serveSite(ctx, c, func() time.Time { return time.Now().Add(by) }, nil)
+	return serveSite(ctx, c, now, nil)
+}
+
+func clockAhead(ahead string) (now func() time.Time, err error) {
+	if !filepath.IsAbs(ahead) {
+		by, err := time.ParseDuration(ahead)
+		return func() time.Time { return time.Now().Add(by) }, err
+	}
+	return func() time.Time {
+		text, err := os.ReadFile(ahead)
+		if err != nil {
+			panic(err)
+		}
+		by, err := time.ParseDuration(string(text))
+		if err != nil {
+			panic(err)
+		}
+		return time.Now().Add(by)
+	}, nil
 }
 
 // Where on its way a letter is when the program is killed.

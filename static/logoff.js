@@ -91,7 +91,8 @@
   }
   setInterval(tick, 1000)
   document.addEventListener('visibilitychange', wake)
-  for (const type of ['focus', 'online', 'pageshow']) addEventListener(type, wake)
+  for (const type of ['focus', 'online']) addEventListener(type, wake)
+  addEventListener('pageshow', event => { if (event.persisted) wake() })
 
   warning.querySelector('[name=stay]').addEventListener('click', async () => { await asking; check('/session', 'POST') })
   warning.querySelector('[name=until]').addEventListener('click', () => { dismissed = true; warning.close() })
