@@ -177,6 +177,9 @@ func statusFor(t *testing.T, r route, about string, who walkIn) int {
 	case who.state != "in":
 		return http.StatusSeeOther
 	case r.audience.name == "person":
+		if about != "" && who.own != about {
+			return http.StatusNotFound
+		}
 		return 0
 	case r.audience.name == "client":
 		if who.own == "" || about != "" && who.own != about {
@@ -233,7 +236,7 @@ func statusFor(t *testing.T, r route, about string, who walkIn) int {
 
 // about tells whose thing a target is.
 func about(name string) string {
-	for part, whose := range map[string]string{"Toms-Ann": "Ann", "Tesss-Leo": "Leo", "Leos-open": "Leo", "Mias-completed": "Mia", "nobodys": "nobody"} {
+	for part, whose := range map[string]string{"Toms-Ann": "Ann", "Tesss-Leo": "Leo", "Leos-open": "Leo", "sessions/Leos": "Leo", "Mias-completed": "Mia", "nobodys": "nobody"} {
 		if strings.Contains(name, part) {
 			return whose
 		}

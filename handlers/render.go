@@ -236,6 +236,12 @@ var notices = map[string]string{
 	"reminder saved":  "Saved. Reminders say this from now on.",
 	"signed out":      "You are signed out.",
 
+	"signed out there":     "That browser is signed out.",
+	"signed out elsewhere": "Everywhere else you are signed out.",
+	"staff signed out":     "They are signed out everywhere.",
+	"client signed out":    "The client is signed out everywhere.",
+	"password changed":     "Your password is changed. Everywhere else you are signed out, and a mail tells you of it.",
+
 	"letters tried":     "Letters that are tried again at once: %s.",
 	"letters cancelled": "Letters that were taken back: %s.",
 	"no letter ticked":  "No letter is ticked yet. Tick at least one first.",

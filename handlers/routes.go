@@ -41,6 +41,10 @@ func (s *Site) routes() []route {
 
 		// How a person signs in
 		{"GET", securityPath, s.person(s.security)},
+		{"GET", securityPath + "/password", s.person(s.passwordPage)},
+		{"POST", securityPath + "/password", s.person(s.changePassword)},
+		{"POST", securityPath + "/sign-out", s.person(s.signOutMany)},
+		{"POST", securityPath + "/sessions/:id/sign-out", s.person(s.signOutAt)},
 		{"GET", authenticatorPath, s.person(s.authenticator)},
 		{"POST", authenticatorPath, s.person(s.enrolAuthenticator)},
 		{"GET", authenticatorPath + "/remove", s.person(s.authenticatorToRemove)},
@@ -87,6 +91,7 @@ func (s *Site) routes() []route {
 		{"POST", "/clients/:id/second-step", s.administrator(s.removeClientStep)},
 		{"GET", "/clients/:id/portal-access", s.administrator(s.portalAccess)},
 		{"POST", "/clients/:id/portal-access", s.administrator(s.turnPortal)},
+		{"POST", "/clients/:id/sign-out", s.administrator(s.signClientOut)},
 		{"POST", "/clients/:id/reminders", s.staff(s.turnReminders)},
 		{"POST", "/clients/:id/therapists", s.administrator(s.assignClient)},
 		{"POST", "/clients/:id/resend", s.staff(s.resend)},
@@ -131,6 +136,7 @@ func (s *Site) routes() []route {
 		{"GET", "/organization/staff/:id/disable", s.administrator(s.disableStaffPage)},
 		{"POST", "/organization/staff/:id/disable", s.administrator(s.disableStaff)},
 		{"POST", "/organization/staff/:id/enable", s.administrator(s.enableStaff)},
+		{"POST", "/organization/staff/:id/sign-out", s.administrator(s.signStaffOut)},
 		{"GET", mailPath, s.administrator(s.mail)},
 		{"GET", mailSettingsPath, s.administrator(s.mailSettings)},
 		{"POST", mailSettingsPath, s.administrator(s.saveMailSettings)},

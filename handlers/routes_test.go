@@ -112,6 +112,8 @@ func targets(t *testing.T, path string) []target {
 		}
 	case strings.HasPrefix(path, "/organization/staff/"):
 		return []target{fill("Tess", func(s *testSite) string { return s.Tess.PublicID() })}
+	case strings.HasPrefix(path, "/security/sessions/"):
+		return []target{fill("Leos", func(s *testSite) string { return s.sessionOf("Leo").PublicID })}
 	case strings.HasPrefix(path, "/organization/import/"):
 		return []target{fill("Olgas", func(s *testSite) string { return s.broughtList() })}
 	case strings.HasPrefix(path, mailQueuePath+"/"):

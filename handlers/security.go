@@ -17,9 +17,10 @@ const (
 type securityPage struct {
 	Shell
 	practice.Security
-	Keys   []practice.Passkey
-	Offers bool // passkeys
-	Few    bool // recovery codes are left, or none
+	Keys     []practice.Passkey
+	Offers   bool // passkeys
+	Few      bool // recovery codes are left, or none
+	Sessions []signedInAt
 }
 
 func (s *Site) security(c *fiber.Ctx, by practice.Person) error {
@@ -36,6 +37,9 @@ func (s *Site) showSecurity(c *fiber.Ctx, by practice.Person, wrong practice.Inv
 		return err
 	}
 	page := securityPage{Shell: s.shell(c, "Sign-in and security", ""), Security: how, Keys: keys, Offers: s.Practice.OffersPasskeys(), Few: how.RecoveryCodes <= fewCodes}
+	if page.Sessions, err = s.signedInAt(c, by); err != nil {
+		return err
+	}
 	if wrong != nil {
 		c.Status(fiber.StatusUnprocessableEntity)
 		page.Problem = wrong["remove"]

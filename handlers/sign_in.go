@@ -85,6 +85,11 @@ func (s *Site) signOut(c *fiber.Ctx) error {
 			return err
 		}
 	}
+	return s.signedOut(c)
+}
+
+// signedOut leaves nothing of somebody in the browser whose session has ended.
+func (s *Site) signedOut(c *fiber.Ctx) error {
 	s.cookie.clear(c, sessionCookie)
 	// Not "cookies", for the notice is one, nor "cache": pages are never stored, and Chromium takes seconds to empty it.
 	c.Set("Clear-Site-Data", `"storage"`)

@@ -177,6 +177,9 @@ func (c Client) reach() db.Reach { return db.Oneself(c.record.ID) }
 // confirmed returns ErrConfirm unless the staff member proved lately who they are.
 func (s Staff) confirmed(now time.Time) error { return confirmedLately(s.confirmedAt, now) }
 
+// Email is the address that the person signs in with.
+func (p Person) Email() string { return p.who.email().String() }
+
 // confirmed returns ErrConfirm unless the person proved lately who they are.
 func (p Person) confirmed(now time.Time) error {
 	return confirmedLately(p.who.session.ConfirmedAt, now)

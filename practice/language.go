@@ -181,7 +181,7 @@ If it was you, make new codes soon: without one, whoever loses the second step c
 		and:           func(string) string { return " and " },
 		day:           func(t time.Time) string { return t.Format("Monday, January 2, 2006") },
 		minute:        func(t time.Time) string { return t.Format("Monday, January 2, 2006, 3:04 PM") },
-		browser:       func(words string) string { return cmp.Or(words, unknownBrowser) },
+		browser:       func(words string) string { return cmp.Or(words, UnknownBrowser) },
 	},
 	{
 		Tag: "es", Key: "es", Name: "Spanish",
@@ -394,8 +394,8 @@ func spanishClock(t time.Time) string {
 	return t.Format("3:04 ") + half
 }
 
-// unknownBrowser is a browser that doesn't say what it is.
-const unknownBrowser = "A browser that doesn't say which"
+// UnknownBrowser is a browser that doesn't say what it is.
+const UnknownBrowser = "A browser that doesn't say which"
 
 // spanishBrowser says in Spanish what a browser calls itself. Names stay as they are.
 func spanishBrowser(words string) string {
