@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -59,8 +60,8 @@ func (p *Practice) ExportCounts(ctx context.Context, by Administrator) (n Export
 	return n, err
 }
 
-// noteExport notes an export before a byte of it is written. ErrConfirm, unless the administrator proved lately who they are.
-func (p *Practice) noteExport(ctx context.Context, by Administrator, act db.Act) error {
+// noteExport notes an export, and what goes with it, before a byte of it is written. ErrConfirm, unless the administrator proved lately who they are.
+func (p *Practice) noteExport(ctx context.Context, by Administrator, act db.Act, with map[string]bool) error {
 	if !by.administers() {
 		return ErrNotAllowed
 	}
@@ -68,7 +69,13 @@ func (p *Practice) noteExport(ctx context.Context, by Administrator, act db.Act)
 		if err := by.confirmed(tx.Now()); err != nil {
 			return err
 		}
-		return tx.Audit(db.AuditEntry{StaffID: by.member.ID, Act: act})
+		var more []string
+		for _, what := range slices.Sorted(maps.Keys(with)) {
+			if with[what] {
+				more = append(more, what)
+			}
+		}
+		return tx.Audit(db.AuditEntry{StaffID: by.member.ID, Act: act, Detail: strings.Join(more, ", ")})
 	})
 }
 
@@ -106,7 +113,7 @@ func idsOf(clients []db.Client) []int64 {
 // ExportClients writes what is on file about every client as CSV, with headings that the import knows: archived clients and
 // the office's notes only if asked for. Administrators may; the export is noted first.
 func (p *Practice) ExportClients(ctx context.Context, by Administrator, w io.Writer, archived, notes bool) error {
-	if err := p.noteExport(ctx, by, "exported the clients"); err != nil {
+	if err := p.noteExport(ctx, by, "exported the clients", map[string]bool{"archived ones too": archived, "notes too": notes}); err != nil {
 		return err
 	}
 	return p.db.View(ctx, func(tx *db.Tx) error {
@@ -178,7 +185,7 @@ func stamps(zone *time.Location) func(time.Time) string {
 // ExportStates writes every client's portal state and each form that was sent as CSV: one row for each form, or one for a
 // client who was sent none. Administrators may; the export is noted first.
 func (p *Practice) ExportStates(ctx context.Context, by Administrator, w io.Writer, archived bool) error {
-	if err := p.noteExport(ctx, by, "exported portal states and forms"); err != nil {
+	if err := p.noteExport(ctx, by, "exported portal states and forms", map[string]bool{"archived clients too": archived}); err != nil {
 		return err
 	}
 	return p.db.View(ctx, func(tx *db.Tx) error {

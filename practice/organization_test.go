@@ -201,6 +201,10 @@ func TestPortalOff(t *testing.T) {
 	if _, _, err := c.Practice.SignIn(ctx, c.Mia.Email.String(), cast.Password, practice.Browser{Network: "home"}); !errors.Is(err, practice.ErrPortalOff) {
 		t.Errorf("Mia, who has the right password, gets %v", err)
 	}
+	if page, err := c.Practice.AuditLog(ctx, c.Olga, practice.AuditQuery{By: practice.DoneByClients}, db.AuditPlace{}); err != nil || len(page.Lines) != 1 ||
+		page.Lines[0].Sentence() != "Mia Moreno was refused: the client portal is turned off" {
+		t.Errorf("the audit log says %+v, %v", page.Lines, err)
+	}
 	if _, _, err := c.Practice.SignIn(ctx, c.Mia.Email.String(), "wrong password!", practice.Browser{Network: "home"}); errors.Is(err, practice.ErrPortalOff) || err == nil {
 		t.Errorf("with a wrong one she gets %v", err)
 	}

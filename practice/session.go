@@ -73,7 +73,7 @@ func (p *Practice) SignIn(ctx context.Context, address, password string, at Brow
 		if _, now, err := login(tx, email); err != nil && !errors.Is(err, db.ErrNotFound) {
 			return err
 		} else if ok = now == hash && err == nil; !ok {
-			return nil
+			return tx.Audit(who.entry("failed to sign in"))
 		}
 		signedIn := "signed in " + who.ID()
 		if n, _, err := tx.Attempts(signedIn, tx.Now().Add(-guessWindow)); err != nil {
@@ -85,8 +85,13 @@ func (p *Practice) SignIn(ctx context.Context, address, password string, at Brow
 			return err
 		}
 		if who.client.record.ID != 0 {
-			if closed, err = portalIsOff(tx); err != nil || closed {
+			if closed, err = portalIsOff(tx); err != nil {
 				return err
+			}
+			if closed {
+				entry := who.entry(refused)
+				entry.Detail = "the client portal is turned off"
+				return tx.Audit(entry)
 			}
 		}
 		token, err = p.enter(tx, &who, at)
