@@ -252,63 +252,65 @@ func TestAccessMatrix(t *testing.T) {
 	cells, refused := 0, 0
 	for _, r := range newSite(t).routes() {
 		for _, target := range targets(t, r.path) {
-			var s *testSite
-			var path string
-			var people []walkIn
-			stage := func() {
-				s = newSite(t)
-				s.library()
-				people = s.walkIns()
-				path = target.path(s)
-			}
-			stage()
-			words := append(s.castWords(), "Walker")
-			var entitled int
-			for i := range people {
-				who := people[i]
-				want := statusFor(t, r, about(target.name), who)
-				a := s.as(who.name).ask(r.method, path, form(r.method))
-				cells++
-				denied := want != 0
-				switch {
-				case r.audience.name == "anyone":
-					if who.state == "out" && entitled == 0 {
+			t.Run(r.method+" "+target.name, func(t *testing.T) { // each lets go of its sites when it ends
+				var s *testSite
+				var path string
+				var people []walkIn
+				stage := func() {
+					s = newSite(t)
+					s.library()
+					people = s.walkIns()
+					path = target.path(s)
+				}
+				stage()
+				words := append(s.castWords(), "Walker")
+				var entitled int
+				for i := range people {
+					who := people[i]
+					want := statusFor(t, r, about(target.name), who)
+					a := s.as(who.name).ask(r.method, path, form(r.method))
+					cells++
+					denied := want != 0
+					switch {
+					case r.audience.name == "anyone":
+						if who.state == "out" && entitled == 0 {
+							entitled = a.status
+						} else if who.state == "out" && a.status != entitled {
+							t.Errorf("%s %s tells %s %d, and nobody %d", r.method, target.name, who.name, a.status, entitled)
+						}
+					case !denied && who.name == "Olga":
 						entitled = a.status
-					} else if who.state == "out" && a.status != entitled {
-						t.Errorf("%s %s tells %s %d, and nobody %d", r.method, target.name, who.name, a.status, entitled)
+					case !denied && who.staff != nil && r.audience.name != "halfway" && r.audience.name != "person" && a.status != entitled:
+						t.Errorf("%s %s tells %s %d, and Olga %d", r.method, target.name, who.name, a.status, entitled)
+					case !denied && a.status == http.StatusForbidden:
+						t.Errorf("%s %s refuses %s", r.method, target.name, who.name)
+					case denied && a.status != want:
+						t.Errorf("%s %s tells %s %d, want %d", r.method, target.name, who.name, a.status, want)
 					}
-				case !denied && who.name == "Olga":
-					entitled = a.status
-				case !denied && who.staff != nil && r.audience.name != "halfway" && r.audience.name != "person" && a.status != entitled:
-					t.Errorf("%s %s tells %s %d, and Olga %d", r.method, target.name, who.name, a.status, entitled)
-				case !denied && a.status == http.StatusForbidden:
-					t.Errorf("%s %s refuses %s", r.method, target.name, who.name)
-				case denied && a.status != want:
-					t.Errorf("%s %s tells %s %d, want %d", r.method, target.name, who.name, a.status, want)
-				}
-				to := a.header.Get("Location")
-				if denied && want == http.StatusSeeOther && !strings.HasPrefix(to, map[string]string{"out": "/sign-in?", "halfway": secondStepPath + "?"}[who.state]) {
-					t.Errorf("%s %s sends %s to %s", r.method, target.name, who.name, to)
-				}
-				if denied {
-					refused++
-					own := map[string]string{"Mia": "Moreno", "Leo": "Lind"}[who.name]
-					for _, w := range words {
-						if strings.Contains(a.body, w) && !strings.Contains(w, who.name) && (own == "" || !strings.Contains(w, own)) && (who.own == "" || w != "Walker") {
-							t.Errorf("%s %s refuses %s, and shows %q", r.method, target.name, who.name, w)
+					to := a.header.Get("Location")
+					if denied && want == http.StatusSeeOther && !strings.HasPrefix(to, map[string]string{"out": "/sign-in?", "halfway": secondStepPath + "?"}[who.state]) {
+						t.Errorf("%s %s sends %s to %s", r.method, target.name, who.name, to)
+					}
+					if denied {
+						refused++
+						own := map[string]string{"Mia": "Moreno", "Leo": "Lind"}[who.name]
+						for _, w := range words {
+							if strings.Contains(a.body, w) && !strings.Contains(w, who.name) && (own == "" || !strings.Contains(w, own)) && (who.own == "" || w != "Walker") {
+								t.Errorf("%s %s refuses %s, and shows %q", r.method, target.name, who.name, w)
+							}
+						}
+						if want == http.StatusNotFound && strings.Contains(path, "-") && strings.Contains(r.path, ":id") {
+							missing := strings.Replace(r.path, ":id", nothing, 1)
+							if b := s.as(who.name).ask(r.method, missing, form(r.method)); b.status != a.status || b.body != a.body {
+								t.Errorf("%s %s: what isn't theirs tells %s something else than what isn't there", r.method, target.name, who.name)
+							}
 						}
 					}
-					if want == http.StatusNotFound && strings.Contains(path, "-") && strings.Contains(r.path, ":id") {
-						missing := strings.Replace(r.path, ":id", nothing, 1)
-						if b := s.as(who.name).ask(r.method, missing, form(r.method)); b.status != a.status || b.body != a.body {
-							t.Errorf("%s %s: what isn't theirs tells %s something else than what isn't there", r.method, target.name, who.name)
-						}
+					if r.method != "GET" && !denied && i+1 < len(people) {
+						stage() // a write may change what the next is told
 					}
 				}
-				if r.method != "GET" && !denied && i+1 < len(people) {
-					stage() // a write may change what the next is told
-				}
-			}
+			})
 		}
 	}
 	t.Logf("%d cells, %d refusals", cells, refused)
