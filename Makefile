@@ -99,9 +99,10 @@ lint:
 	$(staticcheck) ./...
 
 modules:
-	$(call step,go.mod is tidy and its modules are what go.sum says)
+	$(call step,go.mod is tidy and all modules are what go.sum says)
 	go mod tidy -diff
 	go mod verify
+	go -C tools mod verify
 
 test:
 	$(call step,every test but the browser story, with the race detector)

@@ -124,6 +124,21 @@ func TestEveryRequirementIsAnswered(t *testing.T) {
 	}
 }
 
+// Each technical safeguard of 45 CFR 164.312 is in the page, as required, addressable or a standard with such parts.
+func TestEverySafeguardIsAnswered(t *testing.T) {
+	_, part, _ := strings.Cut(securityPage(t), "\n## HIPAA")
+	for safeguard, kind := range map[string]string{
+		"(a)(1)": "standard", "(a)(2)(i)": "required", "(a)(2)(ii)": "required", "(a)(2)(iii)": "addressable", "(a)(2)(iv)": "addressable",
+		"(b)": "required", "(c)(1)": "standard", "(c)(2)": "addressable", "(d)": "required",
+		"(e)(1)": "standard", "(e)(2)(i)": "addressable", "(e)(2)(ii)": "addressable",
+	} {
+		row := regexp.MustCompile(`(?m)^\| ` + regexp.QuoteMeta(safeguard) + ` [a-zA-Z ]+ \| ` + kind + ` \|.+Test\w+`)
+		if n := len(row.FindAllString(part, -1)); n != 1 {
+			t.Errorf("%s, %s, is answered %d times", safeguard, kind, n)
+		}
+	}
+}
+
 // Whatever uses cryptography, randomness, other programs or unsafe memory is in the page's inventory, and nothing else is.
 func TestCryptographyIsInTheInventory(t *testing.T) {
 	_, part, _ := strings.Cut(securityPage(t), "\n## Cryptography\n")
