@@ -21,17 +21,18 @@ type page struct {
 type actor struct {
 	Name, Role            string
 	Administrator, Client bool
+	Session               struct{ Left, Who string }
 }
 
 func render(t *testing.T, p page) *goquery.Document {
 	t.Helper()
 	tmpl := template.New("").Funcs(template.FuncMap{"asset": func(name string) string { return "/static/" + name }})
-	for _, name := range []string{"top", "_logo", "side", "bottom"} {
-		text, err := Files.ReadFile("shell/" + name + ".html")
+	for _, name := range []string{"shell/top", "shell/_logo", "shell/side", "shell/bottom", "session/_logoff"} {
+		text, err := Files.ReadFile(name + ".html")
 		if err != nil {
 			t.Fatal(err)
 		}
-		template.Must(tmpl.New("shell/" + name).Parse(string(text)))
+		template.Must(tmpl.New(name).Parse(string(text)))
 	}
 	template.Must(tmpl.New("page").Parse(`{{template "shell/top" .}}<h1>{{.Title}}</h1>{{template "shell/bottom" .}}`))
 	var b strings.Builder
@@ -68,11 +69,11 @@ func TestShellShowsEachPersonTheirOwnNavigation(t *testing.T) {
 			if got, _ := doc.Find("body").Attr("class"); got != c.body {
 				t.Errorf("body class %q, want %q", got, c.body)
 			}
-			links := doc.Find("body a:not(.skip)").Map(func(_ int, a *goquery.Selection) string { return a.AttrOr("href", "") })
+			links := doc.Find("body a:not(.skip, dialog a)").Map(func(_ int, a *goquery.Selection) string { return a.AttrOr("href", "") })
 			if got := strings.Join(links, " "); got != c.links {
 				t.Errorf("links %q, want %q", got, c.links)
 			}
-			if n := doc.Find(`form[method=post][action="/sign-out"] button`).Length(); n != c.signOut {
+			if n := doc.Find(`header form[method=post][action="/sign-out"] button`).Length(); n != c.signOut {
 				t.Errorf("%d sign-out buttons, want %d", n, c.signOut)
 			}
 			if n := doc.Find("main .banner.warn").Length(); n != c.heldBanner {
