@@ -135,15 +135,23 @@ func TestKeyInTheEnvironment(t *testing.T) {
 		{"twice the same", []string{"ANTEROOM_KEY=" + key + "," + key}, "two of the id " + id},
 		{"a file as well", []string{"ANTEROOM_KEY=" + key, "ANTEROOM_KEY_FILE=" + own}, "give one of the two"},
 	} {
-		for _, command := range [][]string{{"serve"}, {"client", "delete", "-id", "x"}} {
-			said := refused(t, append(test.env, data), command...)
-			if !strings.Contains(said, test.want) || strings.Contains(said, key[len(id)+1:]) || strings.Contains(said, otherSecret) {
-				t.Errorf("%s, %s: %s", test.name, command[0], said)
-			}
+		said := refused(t, append(test.env, data), "serve")
+		if !strings.Contains(said, test.want) || strings.Contains(said, key[len(id)+1:]) || strings.Contains(said, otherSecret) {
+			t.Errorf("%s: %s", test.name, said)
 		}
 	}
-	if said := refused(t, []string{data, "ANTEROOM_KEY=" + key}, "client", "delete", "-id", "x"); !strings.Contains(said, "no client with this id") {
-		t.Errorf("with the right key: %s", said)
+	// Every command takes it that opens a database.
+	list := filepath.Join(t.TempDir(), "list.csv")
+	if err := os.WriteFile(list, []byte("First Name\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, command := range [][]string{{"client", "delete", "-id", "x"}, {"import", "-dry-run", list}, {"admin", "create"}} {
+		if said := refused(t, []string{data, "ANTEROOM_KEY=" + other}, command...); !strings.Contains(said, "key "+id+" isn't in it") {
+			t.Errorf("%s with another key: %s", command[0], said)
+		}
+		if said := refused(t, []string{data, "ANTEROOM_KEY=" + key}, command...); strings.Contains(said, "key") {
+			t.Errorf("%s with the right key: %s", command[0], said)
+		}
 	}
 	files, err := os.ReadDir(folder)
 	if err != nil {
@@ -357,6 +365,11 @@ func TestKilledWhileRotating(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	if path, err := program(); err != nil {
+		t.Fatal(err)
+	} else if said, err := exec.Command(path, "audit", "verify", "-data", folder).CombinedOutput(); err != nil { // beside the server
+		t.Errorf("the audit log: %v, %s", err, said)
+	}
 	site.stop(syscall.SIGTERM)
 	left := lines()
 	for i, line := range left {
@@ -390,4 +403,39 @@ func TestKilledWhileRotating(t *testing.T) {
 	if middle == 0 {
 		t.Error("never killed in the middle")
 	}
+}
+
+// The page follows by itself how everything is sealed anew, and rests at the end.
+func TestRotateTheKeyInABrowser(t *testing.T) {
+	browser := chromium(t)
+	folder := filepath.Join(t.TempDir(), "data")
+	d, err := db.Open(t.Context(), folder, "", time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keptPractice(t, d, 1500)
+	d.Close()
+	site := start(t, []string{"ANTEROOM_DATA=" + folder}, "serve")
+	olga := comes(t, browser, site.url, "Olga", desktop)
+	olga.opens("/sign-in")
+	olga.fills("Email", olgasEmail)
+	olga.fills("Password", olgasPassword)
+	olga.clicks("button", "Sign in")
+	olga.sees("Not only those who are ticked")
+	olga.clicks("link", "Organization")
+	olga.clicks("link", "Security")
+	olga.clicks("link", "Keys")
+	olga.sees("The answers of 1,500 clients")
+	olga.inspects("the keys")
+	olga.clicks("link", "Rotate the key…")
+	olga.sees("A backup that was made before can only be opened with a copy of the key file from then")
+	olga.inspects("a question before the key is rotated")
+	olga.clicks("button", "Rotate the key")
+	olga.sees("Everything new is sealed under the new key")
+	olga.sees("Retired")
+	olga.sees("All is sealed under it")
+	if n := evaluate[int](olga, `document.querySelectorAll('#keys[hx-get]').length`); n != 0 {
+		t.Error("the page asks on")
+	}
+	olga.inspects("the keys, one of them retired")
 }

@@ -453,7 +453,7 @@ func TestRotatingWhileOthersWork(t *testing.T) {
 		})
 	})
 	var old []string
-	for range 8 {
+	for range 4 {
 		lines := keyLines(keyFile(t, folder))
 		old = append(old, lines[len(lines)-1])
 		rotate(t, d)
