@@ -38,7 +38,7 @@ func answered(t *testing.T, d *DB, clients int) {
 			}
 		}
 		relay := RelaySettings{Host: "relay.example", Port: 587, Security: "starttls", From: email, ChangedBy: olga.ID, Secrets: RelaySecrets{Password: "canary"}}
-		return errors.Join(tx.SaveRelaySettings(relay), tx.KeepImport(&Import{AuthorID: olga.ID, FileName: "list.csv", Data: []byte("a,b\n")}))
+		return errors.Join(tx.SetAuthenticator(0, olga.ID, []byte("hers"), 1), tx.SetAuthenticator(1, 0, []byte("a client's"), 1), tx.SaveRelaySettings(relay), tx.KeepImport(&Import{AuthorID: olga.ID, FileName: "list.csv", Data: []byte("a,b\n")}))
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -63,6 +63,12 @@ func (tx *Tx) opens() error {
 	}
 	if s, err := tx.RelaySettings(); err != nil || s.Secrets.Password != "canary" {
 		return fmt.Errorf("the relay's password is %q, %w", s.Secrets.Password, err)
+	}
+	if a, err := tx.Authenticator(0, 1); err != nil || string(a.Secret) != "hers" {
+		return fmt.Errorf("Olga's second step is %q, %w", a.Secret, err)
+	}
+	if a, err := tx.Authenticator(1, 0); err != nil || string(a.Secret) != "a client's" {
+		return fmt.Errorf("a client's second step is %q, %w", a.Secret, err)
 	}
 	var author int64
 	var id string
@@ -105,9 +111,13 @@ func TestRotatedKeySealsAllAndTheOldOneOpensNothing(t *testing.T) {
 	oldID := strings.Fields(old)[0]
 	var link Link
 	var token string
+	var codes []string
 	if err := d.Update(t.Context(), func(tx *Tx) (err error) {
 		link = Link{Purpose: LinkJoin, ClientID: 1, ExpiresAt: tx.Now().Add(time.Hour)}
 		if err = errors.Join(tx.AddLink(&link), tx.Audit(AuditEntry{Act: "a"})); err != nil {
+			return err
+		}
+		if codes, err = tx.NewRecoveryCodes(0, 1); err != nil {
 			return err
 		}
 		_, token, err = tx.LinkToken(link.ID)
@@ -125,7 +135,7 @@ func TestRotatedKeySealsAllAndTheOldOneOpensNothing(t *testing.T) {
 	if err := d.View(t.Context(), (*Tx).opens); err != nil {
 		t.Error("before it was sealed anew:", err)
 	}
-	if sealed, left, err := d.SealAnew(t.Context()); sealed != 452 || left != 0 || err != nil {
+	if sealed, left, err := d.SealAnew(t.Context()); sealed != 454 || left != 0 || err != nil {
 		t.Fatal(sealed, left, err)
 	}
 	for range 2 { // the second time there is nothing to do
@@ -147,7 +157,7 @@ func TestRotatedKeySealsAllAndTheOldOneOpensNothing(t *testing.T) {
 				return err
 			}
 			uses, err := tx.KeyUses()
-			if err != nil || len(uses) != 2 || uses[0].ID != id || uses[0].Clients != 450 || uses[0].Others != 2 || !uses[0].InUse ||
+			if err != nil || len(uses) != 2 || uses[0].ID != id || uses[0].Clients != 450 || uses[0].Others != 4 || !uses[0].InUse ||
 				uses[1].ID != oldID || uses[1].Clients+uses[1].Others != 0 || !uses[1].Retired || uses[1].Until.IsZero() {
 				t.Errorf("%+v, %v", uses, err)
 			}
@@ -171,6 +181,9 @@ func TestRotatedKeySealsAllAndTheOldOneOpensNothing(t *testing.T) {
 		}
 	}
 	check(d)
+	if err := d.Update(t.Context(), func(tx *Tx) error { return tx.UseRecoveryCode(0, 1, codes[3]) }); err != nil {
+		t.Errorf("a recovery code from before the rotation: %v", err)
+	}
 	d.Close()
 	check(openAt(t, folder))
 }
@@ -525,7 +538,7 @@ func TestDamagedSealKeepsItsKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	rotate(t, d)
-	if sealed, left, err := d.SealAnew(t.Context()); sealed != 6 || left != 1 || err != nil {
+	if sealed, left, err := d.SealAnew(t.Context()); sealed != 8 || left != 1 || err != nil {
 		t.Error(sealed, left, err)
 	}
 	if err := d.RetireKeys(t.Context()); err != nil || !strings.HasPrefix(keyFile(t, folder), old) {
