@@ -156,7 +156,8 @@ func TestStoryConfirm(t *testing.T) {
 	site := launch(t, exec.Command(self), env)
 	olga := comes(t, browser, site.url, "Olga", desktop)
 	olga.setsUp(site.says(`with the code (\S+)`)[1])
-	site.stop(syscall.SIGTERM)
+	olga.opens("about:blank") // a page that polls would complain of the outage
+	site.stop(syscall.SIGKILL)
 	const later = 11 * time.Minute
 	env = append(env, "ANTEROOM_ADDR="+strings.TrimPrefix(strings.Replace(site.url, "localhost", "127.0.0.1", 1), "http://"), shiftedClock+"="+later.String())
 	launch(t, exec.Command(self), env)

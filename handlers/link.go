@@ -102,9 +102,6 @@ func (s *Site) choosePassword(c *fiber.Ctx) error {
 	if link.OwnPassword {
 		use = s.Practice.ConfirmAddress
 	}
-	if link.Purpose == db.LinkNewAddress {
-		notice = "address confirmed"
-	}
 	session, who, err := use(c.UserContext(), token, c.FormValue("password"), s.browser(c))
 	var over practice.NotLive
 	if errors.As(err, &over) {
@@ -119,6 +116,9 @@ func (s *Site) choosePassword(c *fiber.Ctx) error {
 	}
 	s.cookie.clear(c, linkCookie)
 	s.cookie.set(c, sessionCookie, session, 0)
+	if notice += onlyHalfway(who); link.Purpose == db.LinkNewAddress {
+		notice = "address confirmed"
+	}
 	s.notify(c, notice)
 	return s.seeOther(c, s.homeOf(who))
 }

@@ -81,6 +81,14 @@ func (s *Site) showSetUpStep(c *fiber.Ctx, by practice.Halfway, next string, wro
 	return s.show(c, "second_step/set_up", page)
 }
 
+// onlyHalfway is what the name of a notice ends with that greets somebody who owes the second step.
+func onlyHalfway(who practice.Actor) string {
+	if _, halfway := who.Halfway(); halfway {
+		return ", halfway"
+	}
+	return ""
+}
+
 // takeSecondStep takes the code of who has a second step, or the first one of who sets it up.
 func (s *Site) takeSecondStep(c *fiber.Ctx, by practice.Halfway) error {
 	next, code, token := c.FormValue("next"), c.FormValue("code"), s.cookie.get(c, sessionCookie)

@@ -210,7 +210,7 @@ func TestLinksLeadToTheSecondStep(t *testing.T) {
 	mia.get(s.mailedLink(s.Mia.ID, 0))
 	mia.post("/choose-password", "password", "another quiet place").wantTo(secondStepPath)
 	mia.get("/portal").wantTo(secondStepOf("/portal"))
-	mia.get(secondStepPath).want(http.StatusOK, "Enter your code", "Call us at 555-0100")
+	mia.get(secondStepPath).want(http.StatusOK, "Your password is saved. One more step", "Enter your code", "Call us at 555-0100")
 	mia.post(secondStepPath, "code", phone.code(0)).wantTo("/portal")
 
 	s.requires(false, true)

@@ -62,6 +62,6 @@ func (s *Site) setUp(c *fiber.Ctx) error {
 		return s.show(c.Status(fiber.StatusUnprocessableEntity), "set_up/page", page)
 	}
 	s.cookie.set(c, sessionCookie, session, 0)
-	s.notify(c, "set up")
+	s.notify(c, "set up"+onlyHalfway(who))
 	return s.seeOther(c, s.homeOf(who))
 }
