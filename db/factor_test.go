@@ -37,6 +37,9 @@ func TestSecondStepThroughARotation(t *testing.T) {
 			return err
 		}
 		sealed = tx.SealEnrolment(client, 0, []byte("one that waits"), tx.Now().Add(time.Minute))
+		if _, err := tx.NewRecoveryCodes(0, staff); err != nil {
+			return err
+		}
 		codes, err = tx.NewRecoveryCodes(client, 0)
 		return err
 	})
