@@ -16,8 +16,15 @@ const (
 	maxUnderWay    = 128 // requests that a proxy brings
 )
 
+// How many large bodies may be on their way at once, of one person and of all: a few dozen are some 160 MB.
+const (
+	maxLargeOfOne = 4
+	maxLarge      = 32
+	maxImports    = 2
+)
+
 // errCrowded answers a network that has too many requests under way.
-var errCrowded = fiber.NewError(fiber.StatusTooManyRequests, "Too many requests from your network are under way, so nothing was done. Wait a moment and try again.")
+var errCrowded = fiber.NewError(fiber.StatusTooManyRequests, "Too many requests are under way, from you, your network or all, so nothing was done. Wait a moment and try again.")
 
 // crowd counts how much each network holds.
 type crowd struct {
@@ -135,47 +142,66 @@ func (v *visitor) Close() error {
 // Serve answers whoever connects, until the app is shut down.
 func (s *Site) Serve(l net.Listener) error { return s.app.Listener(s.door(l)) }
 
-// arrivals are the requests that proxies bring, from when their header is read until they are answered: connections don't tell
-// whose they are. A header is believed here before it is known from where it came; whoever gets past the proxy can make others wait
-// with it, but only as far as the door lets them in.
+// arrivals are the requests under way that are counted, from when their header was read until they are answered: those that proxies
+// bring, whose connections don't tell whose they are, and those with large bodies, which are held in memory. A proxy's header is believed
+// here before it is known from where it came; whoever gets past the proxy can make others wait with it, but only as far as the door
+// lets them in.
 type arrivals struct {
 	guests crowd
 	mu     sync.Mutex
-	by     map[*fasthttp.RequestHeader]arrival
+	by     map[*fasthttp.RequestHeader]*arrival
+	swept  time.Time
 }
 
 type arrival struct {
-	network string
+	of      []string // what it is counted as
 	until   time.Time
 	tooMany bool
 }
 
 // longestArrival is after how long a request of which nothing was heard again is taken for over: the server doesn't tell of each
 // connection that broke.
-const longestArrival = 2 * time.Minute
+const longestArrival = importTime + time.Minute
 
-// come counts a request of a network, from when its header was read.
-func (a *arrivals) come(h *fasthttp.RequestHeader, network string, now time.Time) (tooMany bool) {
+// begin forgets the request that came before on a connection, and those that are over.
+func (a *arrivals) begin(h *fasthttp.RequestHeader, now time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.end(h)
-	if !a.guests.enter(network, maxUnderWay) {
-		for h, over := range a.by {
-			if now.After(over.until) {
-				a.end(h)
-			}
-		}
-		tooMany = !a.guests.enter(network, maxUnderWay)
+	if now.Sub(a.swept) < longestArrival {
+		return
 	}
-	a.by[h] = arrival{network, now.Add(longestArrival), tooMany}
-	return tooMany
+	for h, over := range a.by {
+		if now.After(over.until) {
+			a.end(h)
+		}
+	}
+	a.swept = now
+}
+
+// count counts a request as one of a kind, and tells whether there are most of them already.
+func (a *arrivals) count(h *fasthttp.RequestHeader, kind string, most int, now time.Time) (tooMany bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	one := a.by[h]
+	if one == nil {
+		one = &arrival{until: now.Add(longestArrival)}
+		a.by[h] = one
+	}
+	if a.guests.enter(kind, most) {
+		one.of = append(one.of, kind)
+	} else {
+		one.tooMany = true
+	}
+	return one.tooMany
 }
 
 // tooMany tells whether a request that came is one too many.
 func (a *arrivals) tooMany(h *fasthttp.RequestHeader) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.by[h].tooMany
+	one := a.by[h]
+	return one != nil && one.tooMany
 }
 
 // went ends a request, and tells whether it was one too many.
@@ -186,10 +212,13 @@ func (a *arrivals) went(h *fasthttp.RequestHeader) (tooMany bool) {
 }
 
 func (a *arrivals) end(h *fasthttp.RequestHeader) (tooMany bool) {
-	was, ok := a.by[h]
-	if ok && !was.tooMany {
-		a.guests.leave(was.network)
+	one := a.by[h]
+	if one == nil {
+		return false
+	}
+	for _, kind := range one.of {
+		a.guests.leave(kind)
 	}
 	delete(a.by, h)
-	return was.tooMany
+	return one.tooMany
 }

@@ -163,9 +163,9 @@ func TestOneNetworkBehindAProxyLeavesRoomForOthers(t *testing.T) {
 	}
 	// What was never heard of again is over after a while.
 	s.arrivals.mu.Lock()
-	for h, a := range s.arrivals.by {
-		a.until = a.until.Add(-3 * longestArrival)
-		s.arrivals.by[h] = a
+	s.arrivals.swept = time.Time{}
+	for _, a := range s.arrivals.by {
+		a.until = time.Time{}
 	}
 	s.arrivals.mu.Unlock()
 	for range maxUnderWay {
@@ -183,5 +183,49 @@ func TestTheServerIsBusy(t *testing.T) {
 	}
 	if c.Response().StatusCode() != 503 || c.GetRespHeader("Retry-After") == "" || !strings.Contains(string(c.Response().Body()), "try again in a moment") {
 		t.Errorf("%d %s", c.Response().StatusCode(), c.Response().Body())
+	}
+}
+
+// Bodies are held in memory: of large ones, one person sends few at once, and all together not many more.
+func TestFewLargeBodiesAtOnce(t *testing.T) {
+	s := newSite(t)
+	addr := s.listen()
+	large := func(path, who string) net.Conn {
+		conn := connect(t, "127.0.0.1", addr)
+		fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: localhost:8080\r\nCookie: session=%s\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\n\r\nq=",
+			path, s.Sessions[who], maxStranger+100)
+		return conn
+	}
+	under := func(kind string, n int) func() bool {
+		return func() bool {
+			s.arrivals.guests.mu.Lock()
+			defer s.arrivals.guests.mu.Unlock()
+			return s.arrivals.guests.of[kind] == n
+		}
+	}
+	var mias []net.Conn
+	for range maxLargeOfOne {
+		mias = append(mias, large("/portal/address", "Mia"))
+	}
+	s.eventually("Mia's", under("large", maxLargeOfOne))
+	if response, _ := answered(t, large("/portal/address", "Mia")); response.StatusCode != 429 {
+		t.Error("one more of Mia's:", response.Status)
+	}
+	s.as("Mia").get("/portal").want(200)
+	leos := large("/portal/address", "Leo")
+	io.WriteString(leos, strings.Repeat("x", maxStranger+98))
+	if response, _ := answered(t, leos); response.StatusCode != 422 {
+		t.Error("Leo's:", response.Status)
+	}
+	for _, conn := range mias {
+		conn.Close()
+	}
+	s.eventually("nobody's", under("large", 0))
+	for range maxImports {
+		large(importPath, "Olga")
+	}
+	s.eventually("imports", under("imports", maxImports))
+	if response, _ := answered(t, large(importPath, "Olga")); response.StatusCode != 429 {
+		t.Error("one more import:", response.Status)
 	}
 }

@@ -61,9 +61,12 @@ const importTime = 5 * time.Minute
 
 // limit says, before a body is read, how large it may be.
 func (s *Site) limit(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
+	now := time.Now()
+	tooMany := fasthttp.RequestConfig{MaxRequestBodySize: 1} // what is larger isn't waited for
+	s.arrivals.begin(h, now)
 	if s.ProxyHeader != "" {
-		if network := s.named(h, ""); network != "" && s.arrivals.come(h, network, time.Now()) {
-			return fasthttp.RequestConfig{MaxRequestBodySize: 1} // what is larger isn't waited for
+		if network := s.named(h, ""); network != "" && s.arrivals.count(h, network, maxUnderWay, now) {
+			return tooMany
 		}
 	}
 	if n := h.ContentLength(); n != chunked && n <= maxStranger {
@@ -74,7 +77,13 @@ func (s *Site) limit(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
 		return fasthttp.RequestConfig{MaxRequestBodySize: maxStranger}
 	}
 	if _, ok := who.Administrator(); ok && bytes.HasPrefix(h.RequestURI(), []byte(importPath)) {
+		if s.arrivals.count(h, "imports", maxImports, now) {
+			return tooMany
+		}
 		return fasthttp.RequestConfig{MaxRequestBodySize: maxBody, ReadTimeout: importTime}
+	}
+	if s.arrivals.count(h, "large of "+who.ID(), maxLargeOfOne, now) || s.arrivals.count(h, "large", maxLarge, now) {
+		return tooMany
 	}
 	return fasthttp.RequestConfig{MaxRequestBodySize: maxSignedIn}
 }
@@ -85,7 +94,7 @@ const chunked = -1
 // New returns a site with every route of its table mounted, or says which template or route is wrong.
 func New(config Config) (*Site, error) {
 	s := &Site{Config: config, cookie: newCookies(config.Public),
-		arrivals: arrivals{guests: crowd{of: map[string]int{}}, by: map[*fasthttp.RequestHeader]arrival{}}}
+		arrivals: arrivals{guests: crowd{of: map[string]int{}}, by: map[*fasthttp.RequestHeader]*arrival{}}}
 	s.engine = html.NewFileSystem(http.FS(views.Files), ".html")
 	s.engine.AddFuncMap(s.templateFuncs())
 	if err := s.engine.Load(); err != nil {
