@@ -36,7 +36,7 @@ var growth = map[string]struct {
 	"client_keys":       {why: "one for each client"},
 	"authenticators":    {why: "one for each person"},
 	"recovery_codes":    {why: "ten for each person"},
-	"passkeys":          {why: "a few for each person, who adds them signed in"},
+	"passkeys":          {why: "twenty for each person"},
 	"audit_entries":     {why: "kept on purpose; what strangers and the refused can add is bounded by time"},
 	"form_requests":     {why: "kept: staff send them; one open for each client and form"},
 	"answers":           {why: "kept: at most one for each question of a form"},
