@@ -229,6 +229,7 @@ func TestAuditVerifyWritesNothing(t *testing.T) {
 	if after := listed(t, folder); after != before {
 		t.Errorf("files before:\n%sand after:\n%s", before, after)
 	}
+	folder, head = auditedFolder(t)
 	path, err := program()
 	if err != nil {
 		t.Fatal(err)

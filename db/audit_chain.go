@@ -237,7 +237,7 @@ func (l *AuditLog) open(ctx context.Context, path string) (err error) {
 	}
 	// Beside a database in WAL mode SQLite makes two files, which it can't where this process may not write. When nobody has
 	// it open, all is in the one file that is there, and that can be read as it is.
-	if _, err := os.Stat(path + "-wal"); !errors.Is(err, fs.ErrNotExist) {
+	if left, err := os.Stat(path + "-wal"); err == nil && left.Size() > 0 || err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return errors.New("the database's write-ahead log can't be read from here: verify as the user who runs the server, or verify a copy in a folder where you may write")
 	}
 	if err := l.db.read.Close(); err != nil {
