@@ -3,19 +3,23 @@ package main
 import (
 	"bytes"
 	"cmp"
+	"encoding/base64"
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"hash/fnv"
 	"io"
+	"mime"
 	"mime/multipart"
 	"net/http"
 	netmail "net/mail"
+	"net/smtp"
 	"net/url"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -41,6 +45,9 @@ var notTaken = map[*regexp.Regexp]string{
 	regexp.MustCompile(` time_zone$`):                                                        "it must be one that there is",
 	regexp.MustCompile(` (invitation_days|forms_days|forms_times|port|per_minute|per_day)$`): "a number is",
 	regexp.MustCompile(` (host|from|token_url|username|client_id|scope)$`):                   "what mail is sent with is parsed before it is kept",
+	regexp.MustCompile(`^/security/passkeys/new `):                                           "a passkey is made by a device; TestStoryPasskey has one",
+	regexp.MustCompile(`^/security/password `):                                               "the address there is for the browser that keeps the password",
+	regexp.MustCompile(`^/set-up `):                                                          "a practice is set up once, with one string in each field",
 	regexp.MustCompile(` code$`):                                                             "a code is compared, and not kept",
 	regexp.MustCompile(`^(search |/sign-in |/forgotten-password |an address)`):               "what is asked for is not kept",
 	regexp.MustCompile(`^a list's row 0 `):                                                   "the row has no proper address, so it is shown and left out",
@@ -49,8 +56,9 @@ var notTaken = map[*regexp.Regexp]string{
 
 // notShown are the fields whose strings are kept or used, and shown nowhere: and why.
 var notShown = map[*regexp.Regexp]string{
-	secret:                       "a secret is never shown again",
-	regexp.MustCompile(` code$`): "nor is a code, which was wrong",
+	secret: "a secret is never shown again",
+	regexp.MustCompile(`^/security/password email$`):    "it is there for the browser that keeps the password",
+	regexp.MustCompile(` code$`):                        "nor is a code, which was wrong",
 	regexp.MustCompile(`^an address that isn't there$`): "a page that isn't there says nothing of what was asked for",
 }
 
@@ -230,8 +238,8 @@ func (r *round) meets(v *visitor, who, page string, form *goquery.Selection) {
 // passedOver are forms that the turn itself sends, when it is their time.
 var passedOver = map[string]bool{"/clients": true, "/organization/mail/settings": true, "/portal/forms/*": true, "/organization/staff/*/email": true, "/sign-in": true}
 
-// refusing are forms that take none of these strings, for they ask for a code.
-var refusing = map[string]bool{"/security/authenticator": true, "/second-step": true}
+// refusing are forms that take nothing without a code, a device or a password, which this test hasn't.
+var refusing = map[string]bool{"/security/authenticator": true, "/second-step": true, "/set-up": true, "/security/passkeys/new": true, "/security/password": true}
 
 // sink reads an answer, whatever kind of answer it is.
 func (r *round) sink(who string, a reply) {
@@ -349,8 +357,10 @@ func TestHostileStringsStayText(t *testing.T) {
 	l := newLedger(t)
 	olga, tom := site.visit("2001:db8:a::1"), site.visit("2001:db8:b::1")
 	n := rounds(12)
+	var signedIn time.Time
 	for i := range n {
-		if i%50 == 0 { // sessions end, and a proof grows old
+		if time.Since(signedIn) > 4*time.Minute { // sessions end, and a proof grows old
+			signedIn = time.Now()
 			olga.signsIn(olgasEmail)
 			tom.signsIn("tom@willow.example")
 			olga.setsUpMail(h)
@@ -358,10 +368,30 @@ func TestHostileStringsStayText(t *testing.T) {
 		r := &round{ledger: l, h: h, site: site, turn: i * (len(corpus()) / n), done: map[string]bool{}}
 		r.goes(olga, tom)
 	}
+	l.setsUp(n)
 	if found := markPattern.FindString(site.log.String() + site.said.String()); found != "" {
 		t.Errorf("the log holds what was typed into %s", l.typed[found].field)
 	}
 	l.sums(t)
+}
+
+// setsUp types into the form with which a practice begins, at last with the right code.
+func (l *ledger) setsUp(n int) {
+	l.t.Helper()
+	site := start(l.t, []string{"ANTEROOM_DATA=" + l.t.TempDir(), "ANTEROOM_PROXY_HEADER=" + proxyHeader}, "serve")
+	network := networks()
+	for i := range n {
+		r := &round{ledger: l, site: site, turn: i * (len(corpus()) / n)}
+		code := r.hostile("/set-up code")
+		if i == n-1 {
+			code = site.says(`with the code (\S+)`)[1]
+		}
+		stranger := site.visit(network())
+		r.sends(stranger, "/set-up", stranger.form("/set-up", "code"), url.Values{"password": {newWords}, "code": {code}})
+	}
+	if found := markPattern.FindString(site.log.String() + site.said.String()); found != "" {
+		l.t.Errorf("the log holds what was typed into %s", l.typed[found].field)
+	}
 }
 
 // sums tells of each field what became of its strings, and fails for one that they never went through, or from which they were never
@@ -649,4 +679,58 @@ func (r *round) arrived() {
 		}
 	}
 	r.letters[r.h] = r.h.relay.List()[0].ID
+}
+
+// The demo's mailbox takes letters of anybody: what they say is shown as text, and their HTML in a frame where nothing runs.
+func TestHostileLettersStayInTheMailbox(t *testing.T) {
+	t.Parallel()
+	site := start(t, nil, "demo", "-mailbox-addr", "127.0.0.1:0")
+	relay := site.says(`smtp://(\S+)`)[1]
+	l := newLedger(t)
+	reader := site.visit("")
+	list := corpus()
+	n := rounds(40)
+	for i := range n {
+		r := &round{ledger: l, site: site, turn: i * (len(list) / n)}
+		proper := func(field string) string { // a letter's own text ends where its header says
+			return strings.NewReplacer("\r", "", "\n", "", "\x00", "").Replace(strings.ToValidUTF8(r.hostile(field), ""))
+		}
+		html := strings.ToValidUTF8(r.hostile("a letter's html body"), "")
+		letter := "Subject: " + mime.BEncoding.Encode("utf-8", "é "+proper("a letter's subject")) + "\r\nFrom: " + (&netmail.Address{Name: proper("a letter's sender"), Address: "me@mail.example"}).String() +
+			"\r\nTo: you@mail.example\r\nMIME-Version: 1.0\r\nContent-Type: multipart/alternative; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\n" +
+			base64.StdEncoding.EncodeToString([]byte(proper("a letter's text"))) + "\r\n--b\r\nContent-Type: text/html; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\n" +
+			base64.StdEncoding.EncodeToString([]byte(html)) + "\r\n--b--\r\n"
+		if err := smtp.SendMail(relay, nil, "me@mail.example", []string{"you@mail.example"}, []byte(letter)); err != nil {
+			t.Fatal(err)
+		}
+		mailbox := reader.get("/demo/mailbox")
+		r.sink("reader", mailbox)
+		newest := mailbox.doc().Find("#letters li a").First().AttrOr("href", "")
+		newest, _, _ = strings.Cut(newest, "?")
+		r.sink("reader", reader.get(newest))
+		for _, view := range []string{"text", "source"} { // addresses in them are links
+			doc := reader.want(reader.get(newest+"?view="+view), http.StatusOK).doc()
+			pre := doc.Find("pre.mail-text")
+			l.reads("the mailbox’s "+view, pre.Text(), false)
+			pre.Find("a").Each(func(_ int, a *goquery.Selection) { a.ReplaceWithHtml("") })
+			if html := pre.Children(); html.Length() != 0 {
+				t.Errorf("a letter's %s holds %s", view, html.Text())
+			}
+		}
+		framed := reader.want(reader.get(newest+"/letter"), http.StatusOK)
+		if policy := framed.header.Get("Content-Security-Policy"); !strings.Contains(policy, "sandbox") || strings.Contains(policy, "allow-scripts") || strings.Contains(policy, "script-src") || !strings.Contains(policy, "default-src 'none'") {
+			t.Fatalf("a letter's HTML has the policy %s", policy)
+		}
+		if source := reader.get(newest + "/source"); strings.HasPrefix(source.header.Get("Content-Type"), "text/html") || !strings.HasPrefix(source.header.Get("Content-Disposition"), "attachment") {
+			t.Fatalf("a letter's source is given as %v", source.header)
+		}
+	}
+	if found := markPattern.FindString(site.log.String() + site.said.String()); found != "" {
+		t.Errorf("the log holds %s", l.typed[found].field)
+	}
+	for _, field := range []string{"a letter's subject", "a letter's text"} {
+		if len(l.seen[field]) == 0 {
+			t.Errorf("%s was never seen", field)
+		}
+	}
 }

@@ -151,6 +151,8 @@ func (l *ledger) reads(sink, text string, source bool) {
 		case secret.MatchString(t.field):
 			l.failed("secret "+sink+t.field, "%s shows what was typed into %s", sink, t.field)
 			continue
+		case t.field == "a letter's sender": // quoted as whoever sent it did
+			continue
 		case t.field == listName: // a path's last part is a file's name
 			t.text = t.text[strings.LastIndexAny(t.text, `/\`)+1:]
 		case strings.HasSuffix(strings.ToLower(t.field), " tags"): // each stands by itself

@@ -56,7 +56,7 @@ func TestTimingTellsNothing(t *testing.T) {
 		form       func(address string) url.Values
 		status     int
 	}{
-		{"signing in", "/sign-in", 1, func(a string) url.Values { return url.Values{"email": {a}, "password": {"not the password"}} }, http.StatusUnprocessableEntity},
+		{"signing in", "/sign-in", 3, func(a string) url.Values { return url.Values{"email": {a}, "password": {"not the password"}} }, http.StatusUnprocessableEntity},
 		{"a forgotten password", "/forgotten-password", 8, func(a string) url.Values { return url.Values{"email": {a}} }, http.StatusSeeOther},
 	} {
 		t.Run(ask.name, func(t *testing.T) {

@@ -158,9 +158,9 @@ func (s *Site) forgottenPassword(c *fiber.Ctx) error {
 	return s.seeOther(c, "/sign-in")
 }
 
-// evenStep is longer than it takes to queue a letter, on most days.
+// evenStep is longer than it takes to compare a password or to queue a letter, on most days.
 const evenStep = 100 * time.Millisecond
 
-// evenly waits until a whole number of steps has passed since then. What anybody may ask for is answered so where a letter is
-// queued for some, and none for others: a letter takes a millisecond, and that would tell them apart.
+// evenly waits until a whole number of steps has passed since then. What anybody may ask for is answered so where more is written for
+// some than for others: a letter takes a millisecond to queue, and that would tell who has an account.
 func evenly(began time.Time) { time.Sleep(evenStep - time.Since(began)%evenStep) }

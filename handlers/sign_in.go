@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/url"
 	"strings"
+	"time"
 
 	"anteroom/practice"
 
@@ -35,6 +36,7 @@ func (s *Site) showSignIn(c *fiber.Ctx, page signInPage) error {
 }
 
 func (s *Site) signIn(c *fiber.Ctx) error {
+	defer evenly(time.Now())
 	page := signInPage{Email: c.FormValue("email"), Next: c.FormValue("next")}
 	token, who, err := s.Practice.SignIn(c.UserContext(), page.Email, c.FormValue("password"), s.browser(c))
 	if errors.Is(err, practice.ErrPortalOff) {
