@@ -20,6 +20,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -424,6 +425,11 @@ func serveSite(ctx context.Context, c config, clock func() time.Time, invented *
 		return err
 	}
 	defer database.Close()
+	forget, err := keepUploads(c.data)
+	if err != nil {
+		return err
+	}
+	defer forget()
 	composer, err := mail.NewComposer(views.Files)
 	if err != nil {
 		return err
@@ -496,6 +502,17 @@ func serveSite(ctx context.Context, c config, clock func() time.Time, invented *
 	case <-ctx.Done():
 	}
 	return site.App().ShutdownWithTimeout(20 * time.Second)
+}
+
+// keepUploads has large uploads wait in the data folder while they arrive, not where the machine keeps everybody's temporary
+// files. What was left of some when the program was killed goes now; what is left goes when forget is called.
+func keepUploads(data string) (forget func() error, err error) {
+	folder := filepath.Join(data, "uploads")
+	forget = func() error { return os.RemoveAll(folder) }
+	if err := errors.Join(forget(), os.Mkdir(folder, 0o700)); err != nil {
+		return nil, err
+	}
+	return forget, os.Setenv("TMPDIR", folder)
 }
 
 // introduce prints what whoever started the program needs to know, and nobody else.
