@@ -128,16 +128,16 @@ func (tx *Tx) TakeStep(clientID, staffID, step int64) error {
 	return err
 }
 
-// SealEnrolment seals the secret of an authenticator app that waits for its first code, so that whoever sets it up can bring it
+// SealFor seals a secret that waits in a form, such as an authenticator app's until its first code, so that whoever fills it in can bring it
 // back: it opens for them alone, until then.
-func (tx *Tx) SealEnrolment(clientID, staffID int64, secret []byte, until time.Time) string {
+func (tx *Tx) SealFor(clientID, staffID int64, purpose string, secret []byte, until time.Time) string {
 	key := tx.key()
 	plain := append([]byte(strconv.FormatInt(until.UnixMilli(), 10)+" "), secret...)
-	return key.id + "." + base64.RawURLEncoding.EncodeToString(seal(newAEAD(key.factor), plain, enrolmentPlace(key.id, clientID, staffID)...))
+	return key.id + "." + base64.RawURLEncoding.EncodeToString(seal(newAEAD(key.factor), plain, formPlace(purpose, key.id, clientID, staffID)...))
 }
 
-// OpenEnrolment opens what was sealed for a client or a staff member; ErrNotFound when it wasn't, or is too old.
-func (tx *Tx) OpenEnrolment(clientID, staffID int64, sealed string) (secret []byte, err error) {
+// OpenFor opens what was sealed for a client or a staff member, for that purpose; ErrNotFound when it wasn't, or is too old.
+func (tx *Tx) OpenFor(clientID, staffID int64, purpose, sealed string) (secret []byte, err error) {
 	id, text, _ := strings.Cut(sealed, ".")
 	key, err := tx.sealingKey(id)
 	if err != nil {
@@ -147,7 +147,7 @@ func (tx *Tx) OpenEnrolment(clientID, staffID int64, sealed string) (secret []by
 	if err != nil {
 		return nil, ErrNotFound
 	}
-	plain, err := open(newAEAD(key.factor), raw, enrolmentPlace(id, clientID, staffID)...)
+	plain, err := open(newAEAD(key.factor), raw, formPlace(purpose, id, clientID, staffID)...)
 	if err != nil {
 		return nil, ErrNotFound
 	}
@@ -158,8 +158,8 @@ func (tx *Tx) OpenEnrolment(clientID, staffID int64, sealed string) (secret []by
 	return secret, nil
 }
 
-func enrolmentPlace(keyID string, clientID, staffID int64) []string {
-	return append([]string{"a form", "enrolment", keyID}, whose(clientID, staffID)...)
+func formPlace(purpose, keyID string, clientID, staffID int64) []string {
+	return append([]string{"a form", purpose, keyID}, whose(clientID, staffID)...)
 }
 
 // recoveryCodes is how many a person is given at once.

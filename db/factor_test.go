@@ -36,7 +36,7 @@ func TestSecondStepThroughARotation(t *testing.T) {
 		if err := errors.Join(tx.SetAuthenticator(client, 0, []byte("the client's"), 7), tx.SetAuthenticator(0, staff, []byte("the staff member's"), 7)); err != nil {
 			return err
 		}
-		sealed = tx.SealEnrolment(client, 0, []byte("one that waits"), tx.Now().Add(time.Minute))
+		sealed = tx.SealFor(client, 0, "a test", []byte("one that waits"), tx.Now().Add(time.Minute))
 		if _, err := tx.NewRecoveryCodes(0, staff); err != nil {
 			return err
 		}
@@ -50,7 +50,7 @@ func TestSecondStepThroughARotation(t *testing.T) {
 		t.Fatal(left, err)
 	}
 	step("open what waits", func(tx *Tx) error {
-		secret, err := tx.OpenEnrolment(client, 0, sealed)
+		secret, err := tx.OpenFor(client, 0, "a test", sealed)
 		if string(secret) != "one that waits" {
 			return errors.Join(err, errors.New("another secret"))
 		}
@@ -80,7 +80,7 @@ func TestSecondStepThroughARotation(t *testing.T) {
 		})
 	}
 	step("open what waited under a retired key", func(tx *Tx) error {
-		if _, err := tx.OpenEnrolment(client, 0, sealed); !errors.Is(err, ErrNotFound) {
+		if _, err := tx.OpenFor(client, 0, "a test", sealed); !errors.Is(err, ErrNotFound) {
 			t.Errorf("a retired key opens what waited: %v", err)
 		}
 		return nil
@@ -93,14 +93,14 @@ func TestSealedForOnePerson(t *testing.T) {
 	d := Temp(t, func() time.Time { return now })
 	var sealed string
 	if err := d.Update(t.Context(), func(tx *Tx) error {
-		sealed = tx.SealEnrolment(1, 0, []byte("secret"), now.Add(time.Minute))
+		sealed = tx.SealFor(1, 0, "a test", []byte("secret"), now.Add(time.Minute))
 		return nil
 	}); err != nil {
 		t.Fatal(err)
 	}
 	opens := func(client, staff int64, sealed string) bool {
 		var err error
-		if fault := d.View(t.Context(), func(tx *Tx) error { _, err = tx.OpenEnrolment(client, staff, sealed); return nil }); fault != nil {
+		if fault := d.View(t.Context(), func(tx *Tx) error { _, err = tx.OpenFor(client, staff, "a test", sealed); return nil }); fault != nil {
 			t.Fatal(fault)
 		}
 		return err == nil

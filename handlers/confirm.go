@@ -1,7 +1,9 @@
 package handlers
 
 import (
+	"errors"
 	"net/url"
+	"regexp"
 	"strings"
 
 	"anteroom/db"
@@ -21,7 +23,11 @@ const (
 	confirmPassword = confirmPrefix + "password"
 	confirmCode     = confirmPrefix + "code"
 	confirmPasskey  = confirmPrefix + "passkey"
+	confirmKept     = confirmPrefix + "kept-" // before the name of a field with a secret, which waits sealed
 )
+
+// isSecret matches the names of fields in which secrets are typed: they are not told again, not even to who typed them.
+var isSecret = regexp.MustCompile(`password|secret|token$`)
 
 // proofPage asks a person to prove who they are, and holds what they had sent, so that nothing has to be typed again.
 type proofPage struct {
@@ -38,6 +44,12 @@ type proofPage struct {
 // sentField is one field that a form sent.
 type sentField struct{ Name, Value string }
 
+// sentFields are the fields that a form sent, in their order.
+func sentFields(c *fiber.Ctx) (all []sentField) {
+	c.Request().PostArgs().VisitAll(func(name, value []byte) { all = append(all, sentField{string(name), string(value)}) })
+	return all
+}
+
 // askConfirm asks for a proof of who somebody is: with it, the same request is made again.
 func (s *Site) askConfirm(c *fiber.Ctx, wrong practice.Invalid) error {
 	by, ok := actor(c).Person()
@@ -45,6 +57,9 @@ func (s *Site) askConfirm(c *fiber.Ctx, wrong practice.Invalid) error {
 		return s.refuse(c)
 	}
 	page := proofPage{Shell: s.shell(c, "Confirm it’s you", ""), Action: c.OriginalURL(), Back: cameFrom(c), Errors: wrong}
+	if !local(page.Action) {
+		return practice.ErrNotFound
+	}
 	var err error
 	if page.Ways, err = s.Practice.Ways(c.UserContext(), by); err != nil {
 		return err
@@ -55,12 +70,18 @@ func (s *Site) askConfirm(c *fiber.Ctx, wrong practice.Invalid) error {
 	if c.Method() == fiber.MethodGet {
 		page.Action, page.Fields = confirmPath, []sentField{{"next", here(c)}}
 	}
-	c.Request().PostArgs().VisitAll(func(name, value []byte) {
-		if !strings.HasPrefix(string(name), confirmPrefix) {
-			page.Fields = append(page.Fields, sentField{string(name), string(value)})
-			page.Typed = true
+	for _, f := range sentFields(c) {
+		if strings.HasPrefix(f.Name, confirmPrefix) && !strings.HasPrefix(f.Name, confirmKept) {
+			continue
 		}
-	})
+		if isSecret.MatchString(f.Name) && !strings.HasPrefix(f.Name, confirmKept) && f.Value != "" {
+			if f.Value, err = s.Practice.KeepSecret(c.UserContext(), by, f.Value); err != nil {
+				return err
+			}
+			f.Name = confirmKept + f.Name
+		}
+		page.Fields, page.Typed = append(page.Fields, f), true
+	}
 	c.Status(fiber.StatusForbidden)
 	if wrong != nil {
 		c.Status(fiber.StatusUnprocessableEntity)
@@ -106,7 +127,29 @@ func (s *Site) takeProof(c *fiber.Ctx) error {
 	}
 	s.cookie.set(c, sessionCookie, token, 0)
 	c.Locals(actorKey, now)
+	if err := s.unseal(c, by); err != nil {
+		return err
+	}
 	return c.Next()
+}
+
+// unseal puts the secrets that waited sealed back into the fields in which they were typed.
+func (s *Site) unseal(c *fiber.Ctx, by practice.Person) error {
+	for _, f := range sentFields(c) {
+		name, kept := strings.CutPrefix(f.Name, confirmKept)
+		if !kept {
+			continue
+		}
+		secret, err := s.Practice.KeptSecret(c.UserContext(), by, f.Value)
+		if errors.Is(err, practice.ErrNotFound) {
+			return fiber.NewError(fiber.StatusConflict, "That took too long, so nothing was done. Go back and type it again.")
+		}
+		if err != nil {
+			return err
+		}
+		c.Request().PostArgs().Add(name, secret)
+	}
+	return nil
 }
 
 // confirmed sends a person on to the page for which they had to prove who they are; takeProof has seen to that.

@@ -41,6 +41,29 @@ func (a answer) kept() url.Values {
 	return kept
 }
 
+// opened is what Olga sent, with the secrets in it that wait sealed.
+func (s *testSite) opened(kept url.Values) url.Values {
+	s.t.Helper()
+	who, err := s.Practice.Authenticate(s.t.Context(), s.Sessions["Olga"], false)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	by, _ := who.Person()
+	plain := url.Values{}
+	for name, values := range kept {
+		for _, value := range values {
+			if field, ok := strings.CutPrefix(name, confirmKept); ok {
+				if value, err = s.Practice.KeptSecret(s.t.Context(), by, value); err != nil {
+					s.t.Fatal(err)
+				}
+				name = field
+			}
+			plain.Add(name, value)
+		}
+	}
+	return plain
+}
+
 // What matters most asks for a fresh proof, keeps what was typed, and goes through with the right one.
 func TestWhatMattersMostAsksForAProof(t *testing.T) {
 	for _, act := range []struct {
@@ -70,7 +93,17 @@ func TestWhatMattersMostAsksForAProof(t *testing.T) {
 				return []string{"version", version, "first_name", "Ann", "last_name", "Abbott", "email", "abbott@mail.example", "notes", "two\r\nlines"}
 			},
 			func(s *testSite, _ answer) bool { return s.client(s.Ann).Email.String() == "abbott@mail.example" }},
-		{"mail settings", at(mailSettingsPath), func(s *testSite) []string { _, form := relayForm(s.t); return form }, seesOther},
+		{"mail settings", at(mailSettingsPath), func(s *testSite) []string { _, form := relayForm(s.t); return form }, func(s *testSite, a answer) bool {
+			var password string
+			if err := s.DB.View(s.t.Context(), func(tx *db.Tx) error {
+				set, err := tx.RelaySettings()
+				password = set.Secrets.Password
+				return err
+			}); err != nil && !errors.Is(err, db.ErrNotFound) {
+				s.t.Fatal(err)
+			}
+			return a.status == http.StatusSeeOther && password == relayPassword
+		}},
 		{"deletion", func(s *testSite) string {
 			s.as("Olga").post("/clients/" + s.Ben.PublicID + "/archive").want(http.StatusSeeOther)
 			return "/clients/" + s.Ben.PublicID + "/delete"
@@ -103,19 +136,24 @@ func TestWhatMattersMostAsksForAProof(t *testing.T) {
 			for i := 0; i < len(form); i += 2 {
 				sent.Add(form[i], form[i+1])
 			}
-			if got := a.kept(); got.Encode() != sent.Encode() || a.doc.Find("main form").AttrOr("action", "") != path {
+			if got := s.opened(a.kept()); got.Encode() != sent.Encode() || a.doc.Find("main form").AttrOr("action", "") != path {
 				t.Fatalf("kept %v of %v", got, sent)
 			}
 			before := olga.cookies[sessionCookie]
 			wrong := olga.post(path, append(form, confirmPassword, "not the password")...)
 			wrong.wantError("confirm-password", "isn't your password")
-			if got := wrong.kept(); got.Encode() != sent.Encode() {
+			if got := s.opened(wrong.kept()); got.Encode() != sent.Encode() {
 				t.Errorf("after a wrong password, kept %v of %v", got, sent)
 			}
 			if olga.cookies[sessionCookie] != before {
 				t.Error("a wrong password changes the session")
 			}
-			if after := olga.post(path, append(form, confirmPassword, cast.Password)...); !act.done(s, after) {
+			if strings.Contains(a.body+wrong.body, relayPassword) {
+				t.Error("a secret is told again")
+			}
+			again := wrong.kept()
+			again.Set(confirmPassword, cast.Password)
+			if after := olga.ask(http.MethodPost, path, again); !act.done(s, after) {
 				t.Fatalf("not done with the right password: %d %s", after.status, after.main())
 			}
 			if now := olga.cookies[sessionCookie]; now == before || !s.mayOpen(now) || s.mayOpen(before) {
@@ -280,4 +318,15 @@ func (s *testSite) count(query string) (n int) {
 	s.t.Helper()
 	s.update(func(tx *db.Tx) error { return tx.QueryRowContext(s.t.Context(), query).Scan(&n) })
 	return n
+}
+
+// The form that asks for a proof leads to this site, whatever path was asked for.
+func TestConfirmLeadsNowhereElse(t *testing.T) {
+	s := newSite(t)
+	for _, path := range []string{"//evil.example/x", `/\\evil.example/x`} {
+		a := s.late("Olga").post(path, confirmPassword, "not the password").want(http.StatusNotFound)
+		if strings.Contains(a.body, "evil.example") {
+			t.Error(a.body)
+		}
+	}
 }

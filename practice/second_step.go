@@ -22,6 +22,9 @@ const (
 	enrolmentLife = 15 * time.Minute
 )
 
+// enrolling is what an authenticator app's secret is sealed for, in the form that sets it up.
+const enrolling = "enrolment"
+
 // codeMismatch is the one answer to a code that isn't one, was used, or comes too late.
 var codeMismatch = Invalid{"code": "That code doesn't work now. Codes of the app change every half minute and count once: try the next one."}
 
@@ -207,11 +210,11 @@ func (p *Practice) Enrolment(ctx context.Context, by Person, sealed string) (e E
 
 func (p *Practice) enrolment(tx *db.Tx, who Actor, sealed string) (Enrolment, error) {
 	clientID, staffID := who.ids()
-	secret, err := tx.OpenEnrolment(clientID, staffID, sealed)
+	secret, err := tx.OpenFor(clientID, staffID, enrolling, sealed)
 	if errors.Is(err, ErrNotFound) {
 		secret = make([]byte, 20)
 		rand.Read(secret)
-		sealed = tx.SealEnrolment(clientID, staffID, secret, tx.Now().Add(enrolmentLife))
+		sealed = tx.SealFor(clientID, staffID, enrolling, secret, tx.Now().Add(enrolmentLife))
 	} else if err != nil {
 		return Enrolment{}, err
 	}
@@ -267,7 +270,7 @@ func (p *Practice) EnrolAuthenticator(ctx context.Context, by Person, token, sea
 
 func (p *Practice) enrolApp(tx *db.Tx, who Actor, token, sealed, code string, at Browser) (Enrolled, error) {
 	clientID, staffID := who.ids()
-	secret, err := tx.OpenEnrolment(clientID, staffID, sealed)
+	secret, err := tx.OpenFor(clientID, staffID, enrolling, sealed)
 	if errors.Is(err, ErrNotFound) {
 		return Enrolled{}, Invalid{"code": "This took too long. Add the practice to your app again, with what is shown here now."}
 	}
