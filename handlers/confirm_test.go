@@ -11,6 +11,8 @@ import (
 
 	"anteroom/db"
 	"anteroom/practice/cast"
+
+	"github.com/PuerkitoBio/goquery"
 )
 
 // late has somebody's last proof of who they are be older than what counts as fresh.
@@ -76,6 +78,34 @@ func TestWhatMattersMostAsksForAProof(t *testing.T) {
 			func(s *testSite, a answer) bool {
 				return a.status == http.StatusOK && strings.Contains(a.body, "ann@mail.example")
 			}},
+		{"an export of completed forms", at(exportPath),
+			func(s *testSite) []string {
+				s.library()
+				return []string{"what", "forms", "form_key", s.keyOf(s.completed(s.Mia))}
+			},
+			func(s *testSite, a answer) bool {
+				return a.status == http.StatusOK && strings.Contains(a.body, "Moreno") && s.acts("exported the completed forms") == 1
+			}},
+		{"the list of invitations", at(invitationsPath), sends("do", "csv"),
+			func(s *testSite, a answer) bool {
+				return a.status == http.StatusOK && s.acts("exported the list of invitations") == 1
+			}},
+		{"the audit log", at(auditPath), sends(),
+			func(s *testSite, a answer) bool {
+				return a.status == http.StatusOK && s.acts("exported the audit log") == 1
+			}},
+		{"assigning a client", func(s *testSite) string { return "/clients/" + s.Ann.PublicID + "/therapists" },
+			func(s *testSite) []string { return []string{"staff", s.Tess.PublicID(), "do", "assign"} },
+			func(s *testSite, _ answer) bool { return s.acts("assigned the client") == 1 }},
+		{"assigning clients", func(s *testSite) string { return staffPath + "/" + s.Tess.PublicID() + "/clients" },
+			func(s *testSite) []string { return []string{"on", s.Sam.PublicID, "on", s.Ann.PublicID} },
+			func(s *testSite, _ answer) bool { return s.acts("assigned the client") == 2 }},
+		{"letting letters leave again", at(mailPath + "/outbox"),
+			func(s *testSite) []string {
+				s.as("Olga").post(mailPath+"/outbox", "turn", "pause").want(http.StatusSeeOther)
+				return []string{"turn", "resume"}
+			},
+			func(s *testSite, _ answer) bool { return s.acts("resumed the outbox") == 1 }},
 		{"staff rights", func(s *testSite) string { return staffPath + "/" + s.Tess.PublicID() },
 			sends("name", "Tess Tully", "role", "therapist", "permission", string(db.MayInviteClients), "permission", string(db.MayEditClients)),
 			func(s *testSite, _ answer) bool { return s.member(s.Tess.PublicID()).Permissions != nil }},
@@ -162,6 +192,48 @@ func TestWhatMattersMostAsksForAProof(t *testing.T) {
 			olga.get("/organization/staff").want(http.StatusOK)
 		})
 	}
+}
+
+// Whichever file the page of exports offers, it asks for a fresh proof; one completed form doesn't, for its page shows it anyway.
+func TestEveryExportAsksForAProof(t *testing.T) {
+	s := newSite(t)
+	s.library()
+	form := s.completed(s.Mia)
+	olga := s.late("Olga")
+	var offered []string
+	olga.get(exportPath).want(http.StatusOK).doc.Find("#main [name=what]").Each(func(_ int, n *goquery.Selection) {
+		offered = append(offered, n.AttrOr("value", ""))
+	})
+	if len(offered) < 3 {
+		t.Fatalf("the page offers %q", offered)
+	}
+	before := s.count("SELECT count(*) FROM audit_entries")
+	for _, what := range offered {
+		olga.post(exportPath, "what", what, "form_key", s.keyOf(form), "archived", "yes").want(http.StatusForbidden, "Confirm it’s you")
+	}
+	if n := s.count("SELECT count(*) FROM audit_entries"); n != before {
+		t.Errorf("%d entries tell of exports that weren't made", n-before)
+	}
+	olga.get("/form-requests/" + form + "/response.json").want(http.StatusOK)
+	for _, what := range offered {
+		olga.post(exportPath, "what", what, "form_key", s.keyOf(form), confirmPassword, cast.Password).want(http.StatusOK)
+	}
+}
+
+// keyOf is which form a request is for.
+func (s *testSite) keyOf(request string) string {
+	s.t.Helper()
+	var r db.FormRequest
+	s.update(func(tx *db.Tx) (err error) {
+		r, err = tx.FormRequest(db.Everybody(), request)
+		return err
+	})
+	return r.Form.Key
+}
+
+// acts counts how often somebody did something.
+func (s *testSite) acts(act string) int {
+	return s.count("SELECT count(*) FROM audit_entries WHERE act = '" + act + "'")
 }
 
 func seesOther(_ *testSite, a answer) bool { return a.status == http.StatusSeeOther }

@@ -150,6 +150,7 @@ var acts = map[db.Act]actWords{
 
 	"exported the clients":             {kind: KindFiles},
 	"exported portal states and forms": {kind: KindFiles},
+	"exported the completed forms":     {kind: KindFiles},
 	"exported the list of invitations": {kind: KindFiles},
 	exportedAudit:                      {kind: KindFiles, story: "exported the audit log of {client}"},
 	"brought a list of clients":        {kind: KindFiles},

@@ -52,7 +52,8 @@ func (p *Practice) Assignable(ctx context.Context, by Administrator) (staff []db
 
 // AssignChosen gives clients to a staff member, or takes them away, and tells for how many that changed something;
 // administrators may. ErrNotFound when there is no such staff member, or a disabled one is to be given clients. Letters of
-// theirs that may not leave any more are taken back.
+// theirs that may not leave any more are taken back. ErrConfirm, unless the administrator proved lately who they are: it changes who
+// may read whose forms.
 func (p *Practice) AssignChosen(ctx context.Context, by Administrator, chosen Chosen, staffID string, assign bool) (n int, err error) {
 	if !by.administers() {
 		return 0, ErrNotAllowed
@@ -64,6 +65,9 @@ func (p *Practice) AssignChosen(ctx context.Context, by Administrator, chosen Ch
 		}
 		if assign && !member.DisabledAt.IsZero() {
 			return ErrNotFound
+		}
+		if err := by.confirmed(tx.Now()); err != nil {
+			return err
 		}
 		ids, err := chosen.clients(tx, by.reach())
 		if err != nil {

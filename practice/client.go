@@ -629,7 +629,8 @@ func (p *Practice) TurnPortal(ctx context.Context, by Administrator, publicID st
 }
 
 // AssignClient gives a client to a staff member, or takes it away; administrators may. ErrNotFound when either isn't there,
-// or the staff member is disabled. Letters to the client that somebody sent who may not any more are taken back.
+// or the staff member is disabled. Letters to the client that somebody sent who may not any more are taken back. ErrConfirm, unless
+// the administrator proved lately who they are: it changes who may read whose forms.
 func (p *Practice) AssignClient(ctx context.Context, by Administrator, clientID, staffID string, assign bool) error {
 	return p.db.Update(ctx, func(tx *db.Tx) error {
 		c, err := tx.Client(by.reach(), clientID)
@@ -642,6 +643,9 @@ func (p *Practice) AssignClient(ctx context.Context, by Administrator, clientID,
 		}
 		if assign && !member.DisabledAt.IsZero() {
 			return ErrNotFound
+		}
+		if err := by.confirmed(tx.Now()); err != nil {
+			return err
 		}
 		assigned, err := tx.AssignedStaff(c.ID)
 		if err != nil {

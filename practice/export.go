@@ -111,7 +111,8 @@ func idsOf(clients []db.Client) []int64 {
 }
 
 // ExportClients writes what is on file about every client as CSV, with headings that the import knows: archived clients and
-// the office's notes only if asked for. Administrators may; the export is noted first.
+// the office's notes only if asked for. Administrators may; the export is noted first. ErrConfirm, unless they proved lately who they
+// are.
 func (p *Practice) ExportClients(ctx context.Context, by Administrator, w io.Writer, archived, notes bool) error {
 	if err := p.noteExport(ctx, by, "exported the clients", map[string]bool{"archived ones too": archived, "notes too": notes}); err != nil {
 		return err
@@ -183,7 +184,7 @@ func stamps(zone *time.Location) func(time.Time) string {
 }
 
 // ExportStates writes every client's portal state and each form that was sent as CSV: one row for each form, or one for a
-// client who was sent none. Administrators may; the export is noted first.
+// client who was sent none. Administrators may; the export is noted first. ErrConfirm, unless they proved lately who they are.
 func (p *Practice) ExportStates(ctx context.Context, by Administrator, w io.Writer, archived bool) error {
 	if err := p.noteExport(ctx, by, "exported portal states and forms", map[string]bool{"archived clients too": archived}); err != nil {
 		return err
@@ -237,14 +238,7 @@ type exportColumn struct {
 }
 
 // exportColumns are the questions of a form's versions, the newest first; a question that several ask is one column.
-func (p *Practice) exportColumns(tx *db.Tx, formKey string) (columns []exportColumn, err error) {
-	versions, err := tx.FormVersions(formKey)
-	if err != nil {
-		return nil, err
-	}
-	if len(versions) == 0 {
-		return nil, ErrNotFound
-	}
+func (p *Practice) exportColumns(versions []db.Form) (columns []exportColumn, err error) {
 	for _, version := range versions {
 		paper, err := p.paper(version)
 		if err != nil {
@@ -266,18 +260,32 @@ func (p *Practice) exportColumns(tx *db.Tx, formKey string) (columns []exportCol
 }
 
 // ExportForms writes the completed forms of one kind as CSV, with a column for each question and the score, if there is one.
-// Administrators may. It opens health information, and each client's record says so: after an error, what was written must
-// not be passed on. ErrNotFound for a form that isn't there.
+// Administrators may; the export is noted, also where nobody completed the form. It opens health information, and each client's
+// record says so: after an error, what was written must not be passed on. ErrConfirm, unless the administrator proved lately who
+// they are, and ErrNotFound for a form that isn't there.
 func (p *Practice) ExportForms(ctx context.Context, by Administrator, w io.Writer, formKey string) error {
 	if !by.administers() {
 		return ErrNotAllowed
 	}
 	return p.db.Update(ctx, func(tx *db.Tx) error {
-		o, err := tx.Organization()
+		if err := by.confirmed(tx.Now()); err != nil {
+			return err
+		}
+		versions, err := tx.FormVersions(formKey)
 		if err != nil {
 			return err
 		}
-		columns, err := p.exportColumns(tx, formKey)
+		if len(versions) == 0 {
+			return ErrNotFound
+		}
+		if err := tx.Audit(db.AuditEntry{StaffID: by.member.ID, Act: "exported the completed forms", Detail: versions[0].Title}); err != nil {
+			return err
+		}
+		columns, err := p.exportColumns(versions)
+		if err != nil {
+			return err
+		}
+		o, err := tx.Organization()
 		if err != nil {
 			return err
 		}

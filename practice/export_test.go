@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"anteroom/db"
 	"anteroom/practice"
 	"anteroom/practice/cast"
 )
@@ -153,6 +154,17 @@ func TestExportCompletedForms(t *testing.T) {
 	}
 	if d := details(t, c, c.Mia); d.History[0].Act != "downloaded the completed form" || d.History[1].Act != "downloaded the completed form" {
 		t.Errorf("history: %+v", d.History[:2])
+	}
+	if err := c.Practice.ExportForms(t.Context(), c.Olga, io.Discard, "gad-7"); err != nil {
+		t.Fatal(err)
+	}
+	var noted db.AuditEntry
+	update(t, c, func(tx *db.Tx) (err error) {
+		noted, err = tx.LastAct(staffID(t, c, c.Olga.PublicID()), "exported the completed forms")
+		return err
+	})
+	if !strings.Contains(noted.Detail, "GAD-7") {
+		t.Errorf("an export of a form that nobody completed is noted as %q", noted.Detail)
 	}
 	if err := c.Practice.ExportForms(t.Context(), c.Olga, io.Discard, "no-such-form"); !errors.Is(err, practice.ErrNotFound) {
 		t.Errorf("a form that isn't there: %v", err)

@@ -66,7 +66,8 @@ func (p *Practice) PauseOutbox(ctx context.Context, by Administrator) error {
 	return p.turnOutbox(ctx, by, true)
 }
 
-// ResumeOutbox lets letters leave again. After a restore that is to say: this database is the one that sends.
+// ResumeOutbox lets letters leave again. After a restore that is to say: this database is the one that sends. ErrConfirm, unless the
+// administrator proved lately who they are.
 func (p *Practice) ResumeOutbox(ctx context.Context, by Administrator) error {
 	return p.turnOutbox(ctx, by, false)
 }
@@ -85,6 +86,9 @@ func (p *Practice) turnOutbox(ctx context.Context, by Administrator, pause bool)
 				return err
 			}
 			return tx.Audit(db.AuditEntry{StaffID: by.member.ID, Act: "paused the outbox"})
+		}
+		if err := by.confirmed(tx.Now()); err != nil {
+			return err
 		}
 		if err := tx.ResumeOutbox(); err != nil {
 			return err

@@ -170,6 +170,7 @@ func sendingRows(tx *db.Tx, by Administrator, sendings []db.Sending) ([]SendingR
 }
 
 // ExportSendings writes what a list of sendings lets through as CSV, newest first. Administrators may; the export is noted first.
+// ErrConfirm, unless they proved lately who they are.
 func (p *Practice) ExportSendings(ctx context.Context, by Administrator, w io.Writer, query SendingQuery) error {
 	if err := p.noteExport(ctx, by, "exported the list of invitations", map[string]bool{"not all of it": query != SendingQuery{}}); err != nil {
 		return err
