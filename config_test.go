@@ -95,12 +95,17 @@ func TestProxiesAreTrustedInPrivateNetworks(t *testing.T) {
 	}
 	for address, want := range map[string]bool{"127.0.0.1": true, "::1": true, "10.9.8.7": true, "172.31.0.1": true, "192.168.1.1": true, "fdaa:0:1::3": true,
 		"fe80::1": true, "169.254.1.1": true, "172.32.0.1": false, "192.0.2.1": false, "100.64.0.1": false, "2001:db8::1": false, "0.0.0.0": false} {
-		got := slices.ContainsFunc(c.proxies, func(p netip.Prefix) bool { return p.Contains(netip.MustParseAddr(address)) })
+		got := slices.ContainsFunc(c.neighbors, func(p netip.Prefix) bool { return p.Contains(netip.MustParseAddr(address)) })
 		if got != want {
 			t.Errorf("%s: %v", address, got)
 		}
 	}
-	if c, _, err = configure("serve", "serve", "", []string{"-trusted-proxies", ""}, nil); err != nil || len(c.proxies) != 0 {
-		t.Error(c.proxies, err)
+	if c, _, err = configure("serve", "serve", "", []string{"-trusted-proxies", ""}, nil); err != nil || len(c.proxies)+len(c.neighbors) != 0 {
+		t.Error(c.proxies, c.neighbors, err)
+	}
+	// Only what is listed itself may stand before the last address in the header.
+	c, _, err = configure("serve", "serve", "", []string{"-trusted-proxies", "private,10.1.2.3, 192.0.2.9/24"}, nil)
+	if err != nil || !slices.Equal(c.proxies, []netip.Prefix{netip.MustParsePrefix("10.1.2.3/32"), netip.MustParsePrefix("192.0.2.0/24")}) || len(c.neighbors) != len(private) {
+		t.Error(c.proxies, c.neighbors, err)
 	}
 }

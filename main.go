@@ -110,7 +110,8 @@ type config struct {
 	keyFile     string
 	key         string // the key file's text
 	proxyHeader string
-	proxies     []netip.Prefix
+	proxies     []netip.Prefix // as listed
+	neighbors   []netip.Prefix // what "private" stands for, where it is listed
 }
 
 // setting is one line of the configuration: a flag, and the environment variable that gives its default.
@@ -157,8 +158,8 @@ var settings = []setting{
 		c.proxyHeader = v
 		return nil
 	}},
-	{"trusted-proxies", "ANTEROOM_TRUSTED_PROXIES", "private", "networks where that header is believed, such as 192.0.2.0/24,2001:db8::/32; private: this machine, private and link-local networks", false, func(c *config, v string) (err error) {
-		c.proxies, err = parseNetworks(v)
+	{"trusted-proxies", "ANTEROOM_TRUSTED_PROXIES", "private", "networks where that header is believed, such as 192.0.2.0/24,2001:db8::/32; private: whoever connects from this machine, private and link-local networks; of proxies one behind the other, list each", false, func(c *config, v string) (err error) {
+		c.proxies, c.neighbors, err = parseNetworks(v)
 		return err
 	}},
 	{"key-file", "ANTEROOM_KEY_FILE", "", "file with the key to sealed answers (anteroom.key in the data folder, unless given)", false, func(c *config, v string) error {
@@ -181,26 +182,29 @@ var settings = []setting{
 }
 
 // private are the networks in which a proxy of one's own usually is: this machine, private and link-local ones.
-const private = "127.0.0.0/8,::1/128,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7,169.254.0.0/16,fe80::/10"
+var private = []netip.Prefix{
+	netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128"),
+	netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("172.16.0.0/12"), netip.MustParsePrefix("192.168.0.0/16"), netip.MustParsePrefix("fc00::/7"),
+	netip.MustParsePrefix("169.254.0.0/16"), netip.MustParsePrefix("fe80::/10"),
+}
 
-// parseNetworks reads a list of networks and addresses; "private" stands for all that are.
-func parseNetworks(list string) (networks []netip.Prefix, err error) {
+// parseNetworks reads a list of networks and addresses, and those that "private" in it stands for: there stand others than proxies too.
+func parseNetworks(list string) (networks, neighbors []netip.Prefix, err error) {
 	for _, word := range strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == ' ' }) {
 		if word == "private" {
-			word = private
+			neighbors = private
+			continue
 		}
-		for one := range strings.SplitSeq(word, ",") {
-			network, err := netip.ParsePrefix(one)
-			if address, fault := netip.ParseAddr(one); fault == nil {
-				network, err = address.Unmap().Prefix(address.Unmap().BitLen())
-			}
-			if err != nil {
-				return nil, fmt.Errorf("%q is no network such as 192.0.2.0/24", one)
-			}
-			networks = append(networks, network.Masked())
+		network, err := netip.ParsePrefix(word)
+		if address, fault := netip.ParseAddr(word); fault == nil {
+			network, err = address.Unmap().Prefix(address.Unmap().BitLen())
 		}
+		if err != nil {
+			return nil, nil, fmt.Errorf("%q is no network such as 192.0.2.0/24", word)
+		}
+		networks = append(networks, network.Masked())
 	}
-	return networks, nil
+	return networks, neighbors, nil
 }
 
 // option is a flag that one command alone has: a text, or a switch.
@@ -461,7 +465,7 @@ func serveSite(ctx context.Context, c config, clock func() time.Time, invented *
 		return err
 	}
 	defer startOutbox(ctx, outbox, log)()
-	config := handlers.Config{Practice: p, Public: c.public, Log: log, ProxyHeader: c.proxyHeader, Proxies: c.proxies}
+	config := handlers.Config{Practice: p, Public: c.public, Log: log, ProxyHeader: c.proxyHeader, Proxies: c.proxies, Neighbors: c.neighbors}
 	if invented != nil {
 		config.Mailbox = invented.Box
 	}

@@ -105,8 +105,8 @@ func (d *door) enter(conn net.Conn) (leave func(), ok bool) {
 	}
 	out := func() { <-d.room }
 	peer, _, _ := net.SplitHostPort(conn.RemoteAddr().String())
-	if d.site.proxy(peer) {
-		return out, true
+	if d.site.believed(peer) && (d.site.ProxyHeader != "" || net.ParseIP(peer).IsLoopback()) {
+		return out, true // a proxy; elsewhere than here it tells who asks, else it is only a neighbor
 	}
 	network, most := networkOf(peer), maxFromNetwork
 	if d.site.ProxyHeader != "" {

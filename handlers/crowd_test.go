@@ -115,6 +115,40 @@ func TestAProxyMayHoldManyConnections(t *testing.T) {
 	}
 }
 
+// caller is a connection of which nothing but the address is asked.
+type caller struct {
+	net.Conn
+	from string
+}
+
+func (a caller) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.ParseIP(a.from)} }
+
+// Whoever is near is a proxy only where a proxy says who asks; or on this machine.
+func TestANeighborHoldsAsManyAsAnybody(t *testing.T) {
+	for _, test := range []struct {
+		header, from string
+		most         int
+	}{
+		{"", "192.168.1.66", maxFromNetwork},
+		{"", "127.0.0.1", maxConnections},
+		{"", "192.0.2.1", maxFromNetwork},
+		{"X-Forwarded-For", "192.168.1.66", maxConnections},
+		{"X-Forwarded-For", "192.0.2.1", maxPastProxy},
+	} {
+		s := newSite(t, behind(test.header), besides("127.0.0.0/8", "192.168.0.0/16"))
+		d, n := s.door(nil), 0
+		for {
+			if _, ok := d.enter(caller{from: test.from}); !ok {
+				break
+			}
+			n++
+		}
+		if n != test.most {
+			t.Errorf("header %q, %s: %d connections, want %d", test.header, test.from, n, test.most)
+		}
+	}
+}
+
 // One network brings slow requests through the proxy, whose connections don't tell whose they are.
 func TestOneNetworkBehindAProxyLeavesRoomForOthers(t *testing.T) {
 	s := newSite(t, behind("X-Forwarded-For", "127.0.0.0/8"))

@@ -10,11 +10,11 @@ import (
 )
 
 // network is where a request comes from, as guesses are counted: whoever is connected or, where that is a proxy of ours, whom it
-// names. Each proxy adds the address it saw at the end of the header, so the last that isn't a proxy's own counts; what stands
-// before it, anybody can have written.
+// names. Each proxy adds the address it saw at the end of the header, so the last that isn't a listed proxy's own counts; what stands
+// before it, anybody can have written: also somebody in the office, whose address is a private one like the proxy's.
 func (s *Site) network(c *fiber.Ctx) string {
 	peer := c.IP()
-	if s.ProxyHeader == "" || !s.proxy(peer) {
+	if s.ProxyHeader == "" || !s.believed(peer) {
 		return networkOf(peer)
 	}
 	return s.named(&c.Request().Header, peer)
@@ -29,7 +29,7 @@ func (s *Site) named(h *fasthttp.RequestHeader, peer string) string {
 			if !ok {
 				return networkOf(seen) // whoever wrote this, it was no proxy
 			}
-			if seen = address; !s.proxy(address) {
+			if seen = address; !within(s.Proxies, address) {
 				return networkOf(address)
 			}
 		}
@@ -37,14 +37,18 @@ func (s *Site) named(h *fasthttp.RequestHeader, peer string) string {
 	return networkOf(seen)
 }
 
-// proxy tells that an address is one at which a proxy of ours is believed.
-func (s *Site) proxy(address string) bool {
+// believed tells that whoever connects from an address is a proxy of ours, and says who asks.
+func (s *Site) believed(peer string) bool {
+	return within(s.Proxies, peer) || within(s.Neighbors, peer)
+}
+
+func within(networks []netip.Prefix, address string) bool {
 	ip, err := netip.ParseAddr(address)
 	if err != nil {
 		return false
 	}
 	ip = ip.Unmap().WithZone("")
-	return slices.ContainsFunc(s.Proxies, func(p netip.Prefix) bool { return p.Contains(ip) })
+	return slices.ContainsFunc(networks, func(p netip.Prefix) bool { return p.Contains(ip) })
 }
 
 // withoutPort is the address in what a proxy wrote, which may have a port.

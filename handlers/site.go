@@ -31,7 +31,8 @@ import (
 type Config struct {
 	Practice    *practice.Practice
 	ProxyHeader string         // in which the proxy in front names who asks; empty: there is none
-	Proxies     []netip.Prefix // where a proxy is believed
+	Proxies     []netip.Prefix // those of our proxies, one behind the other: what they add to that header is believed
+	Neighbors   []netip.Prefix // where whoever connects is believed too, and nobody whom they name
 	Public      *url.URL       // the site's public address
 	Log         *slog.Logger
 	Mailbox     *mailbox.Box // where the demo's mail arrives; nil outside the demo

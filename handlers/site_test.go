@@ -71,33 +71,42 @@ func behind(header string, proxies ...string) func(*Config) {
 	}
 }
 
+// besides is a site that is behind such networks, and believes whoever connects from others.
+func besides(neighbors ...string) func(*Config) {
+	return func(c *Config) {
+		for _, n := range neighbors {
+			c.Neighbors = append(c.Neighbors, netip.MustParsePrefix(n))
+		}
+	}
+}
+
 func TestOnlyATrustedProxyIsBelieved(t *testing.T) {
-	private := []string{"0.0.0.0/32", "10.0.0.0/8", "fc00::/7"}
+	listed := []string{"0.0.0.0/32", "10.0.0.0/8", "fc00::/7"}
 	for _, test := range []struct {
 		header  string
 		proxies []string
 		lines   []string // as they arrive
 		want    string
 	}{
-		{"", private, []string{"192.0.2.1"}, "0.0.0.0"},
+		{"", listed, []string{"192.0.2.1"}, "0.0.0.0"},
 		{"X-Forwarded-For", nil, []string{"192.0.2.1"}, "0.0.0.0"},
 		{"X-Forwarded-For", []string{"10.0.0.0/8"}, []string{"192.0.2.1"}, "0.0.0.0"},
-		{"X-Forwarded-For", private, nil, "0.0.0.0"},
-		{"X-Forwarded-For", private, []string{""}, "0.0.0.0"},
-		{"X-Forwarded-For", private, []string{"192.0.2.1"}, "192.0.2.1"},
-		{"X-Forwarded-For", private, []string{"203.0.113.7, 192.0.2.1"}, "192.0.2.1"},
-		{"X-Forwarded-For", private, []string{"203.0.113.7,192.0.2.1 , 10.1.2.3,10.4.5.6"}, "192.0.2.1"},
-		{"X-Forwarded-For", private, []string{"203.0.113.7, 192.0.2.1", "10.1.2.3"}, "192.0.2.1"},
-		{"X-Forwarded-For", private, []string{"203.0.113.7", "192.0.2.1"}, "192.0.2.1"},
-		{"X-Forwarded-For", private, []string{"10.9.9.9, 10.1.2.3"}, "10.9.9.9"}, // nobody but proxies: who was first
-		{"X-Forwarded-For", private, []string{"'; DROP TABLE, 10.1.2.3"}, "10.1.2.3"},
-		{"X-Forwarded-For", private, []string{"192.0.2.1, unknown"}, "0.0.0.0"},
-		{"X-Forwarded-For", private, []string{"192.0.2.1:4711"}, "192.0.2.1"},
-		{"X-Forwarded-For", private, []string{"[2001:db8:1:2::9]:443"}, "2001:db8:1:2::/64"},
-		{"X-Forwarded-For", private, []string{"[2001:db8:1:2::9]"}, "2001:db8:1:2::/64"},
-		{"X-Forwarded-For", private, []string{"2001:db8:1:2::9, fd00::1"}, "2001:db8:1:2::/64"},
-		{"X-Forwarded-For", private, []string{"::ffff:192.0.2.1, ::ffff:10.0.0.1"}, "192.0.2.1"},
-		{"Fly-Client-IP", private, []string{"192.0.2.1"}, "192.0.2.1"},
+		{"X-Forwarded-For", listed, nil, "0.0.0.0"},
+		{"X-Forwarded-For", listed, []string{""}, "0.0.0.0"},
+		{"X-Forwarded-For", listed, []string{"192.0.2.1"}, "192.0.2.1"},
+		{"X-Forwarded-For", listed, []string{"203.0.113.7, 192.0.2.1"}, "192.0.2.1"},
+		{"X-Forwarded-For", listed, []string{"203.0.113.7,192.0.2.1 , 10.1.2.3,10.4.5.6"}, "192.0.2.1"},
+		{"X-Forwarded-For", listed, []string{"203.0.113.7, 192.0.2.1", "10.1.2.3"}, "192.0.2.1"},
+		{"X-Forwarded-For", listed, []string{"203.0.113.7", "192.0.2.1"}, "192.0.2.1"},
+		{"X-Forwarded-For", listed, []string{"10.9.9.9, 10.1.2.3"}, "10.9.9.9"}, // nobody but proxies: who was first
+		{"X-Forwarded-For", listed, []string{"'; DROP TABLE, 10.1.2.3"}, "10.1.2.3"},
+		{"X-Forwarded-For", listed, []string{"192.0.2.1, unknown"}, "0.0.0.0"},
+		{"X-Forwarded-For", listed, []string{"192.0.2.1:4711"}, "192.0.2.1"},
+		{"X-Forwarded-For", listed, []string{"[2001:db8:1:2::9]:443"}, "2001:db8:1:2::/64"},
+		{"X-Forwarded-For", listed, []string{"[2001:db8:1:2::9]"}, "2001:db8:1:2::/64"},
+		{"X-Forwarded-For", listed, []string{"2001:db8:1:2::9, fd00::1"}, "2001:db8:1:2::/64"},
+		{"X-Forwarded-For", listed, []string{"::ffff:192.0.2.1, ::ffff:10.0.0.1"}, "192.0.2.1"},
+		{"Fly-Client-IP", listed, []string{"192.0.2.1"}, "192.0.2.1"},
 	} {
 		s := newSite(t, behind(test.header, test.proxies...))
 		c := s.app.AcquireCtx(&fasthttp.RequestCtx{})
@@ -107,6 +116,28 @@ func TestOnlyATrustedProxyIsBelieved(t *testing.T) {
 		}
 		if got := s.network(c); got != test.want {
 			t.Errorf("%s %q, believed from %s: %s, want %s", test.header, test.lines, test.proxies, got, test.want)
+		}
+		s.app.ReleaseCtx(c)
+	}
+}
+
+// In a private network stand others than the proxy: they are counted as who they are, whatever they write before its word.
+func TestANeighborIsBelievedForOneHop(t *testing.T) {
+	for _, test := range []struct{ line, want string }{
+		{"192.0.2.1", "192.0.2.1"},
+		{"203.0.113.77, 192.168.1.50", "192.168.1.50"},
+		{"203.0.113.77, 127.0.0.1", "127.0.0.1"},
+		{"203.0.113.77, fd00::50", "fd00::/64"},
+		{"203.0.113.77, 192.168.1.50, 192.168.1.2", "192.168.1.50"}, // the second proxy is listed
+	} {
+		s := newSite(t, behind("X-Forwarded-For", "192.168.1.2/32"), besides("0.0.0.0/32", "127.0.0.0/8", "192.168.0.0/16", "fc00::/7"))
+		c := s.app.AcquireCtx(&fasthttp.RequestCtx{})
+		c.Request().Header.Set("X-Forwarded-For", test.line)
+		if got := s.network(c); got != test.want {
+			t.Errorf("%q: %s, want %s", test.line, got, test.want)
+		}
+		if got := s.named(&c.Request().Header, ""); got != test.want {
+			t.Errorf("%q, before it is answered: %s, want %s", test.line, got, test.want)
 		}
 		s.app.ReleaseCtx(c)
 	}
