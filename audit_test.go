@@ -187,6 +187,69 @@ func TestAuditVerifyAfterARotation(t *testing.T) {
 	}
 }
 
+// Whoever has a key that leaked, and was retired since, and a copy of the database from when it was in use, writes a log that is whole
+// in itself: beside today's key file it isn't taken.
+func TestAuditVerifyRefusesALogOfAnOldKey(t *testing.T) {
+	folder, _ := auditedFolder(t)
+	theirs := filepath.Join(t.TempDir(), "data")
+	if err := os.CopyFS(theirs, os.DirFS(folder)); err != nil {
+		t.Fatal(err)
+	}
+	database, err := db.Open(t.Context(), folder, "", time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rotated string
+	if err := database.Update(t.Context(), func(tx *db.Tx) error {
+		if rotated, err = tx.RotateKey(); err != nil {
+			return err
+		}
+		return tx.Audit(db.AuditEntry{Act: "rotated the key"})
+	}); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(folder, "anteroom.key")
+	both, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := database.SealAnew(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(database.RetireKeys(t.Context()), database.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if said, ok := auditVerify(t, folder); !ok {
+		t.Errorf("the practice's own: %s", said)
+	}
+
+	if database, err = db.Open(t.Context(), theirs, "", time.Now); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(database.Update(t.Context(), func(tx *db.Tx) error { return tx.Audit(db.AuditEntry{StaffID: 1, Act: "signed in"}) }), database.Close()); err != nil {
+		t.Fatal(err)
+	}
+	then, err := os.ReadFile(filepath.Join(theirs, "anteroom.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	beside := filepath.Join(t.TempDir(), "both.key")
+	if err := os.WriteFile(beside, both, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	old := strings.Fields(string(then))[0]
+	for name, c := range map[string]struct{ keys, want string }{
+		"the key file of now":             {file, "this database is from before the key was rotated: it uses key " + old + ", which is retired"},
+		"one that retired nothing yet":    {beside, "this database is from before the key was rotated: the key file holds a newer key, " + rotated},
+		"the key file kept with the copy": {filepath.Join(theirs, "anteroom.key"), ""},
+	} {
+		said, ok := auditVerify(t, theirs, "-key-file", c.keys)
+		if ok != (c.want == "") || !strings.Contains(said, c.want) || !ok && strings.Contains(said, "unbroken") {
+			t.Errorf("%s, %v: %s", name, ok, said)
+		}
+	}
+}
+
 var printedHead = regexp.MustCompile(`msg="audit head" entry=(\d+) mac=([0-9a-f]+)`)
 
 // TestAuditVerifyBesideTheServer verifies while the server writes, and compares with the head that it printed as it started.

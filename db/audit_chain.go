@@ -279,10 +279,32 @@ func (l *AuditLog) begin(tx *Tx) error {
 	return l.v.begin(tx)
 }
 
-// Verify is DB.VerifyAudit, once.
+// Verify is DB.VerifyAudit, once. It returns ErrOldKey too: of the log of a database that doesn't use the last key in the key file,
+// whoever got hold of an older one can have written any part.
 func (l *AuditLog) Verify(ctx context.Context, known AuditHead) (AuditHead, error) {
 	l.v.known = known
-	return l.v.verify(ctx, l.db, nil)
+	head, err := l.v.verify(ctx, l.db, nil)
+	if err == nil {
+		err = l.db.View(ctx, l.usesLastKey) // looked up last: by now a rotation that was under way is over
+	}
+	return head, err
+}
+
+// ErrOldKey says that the key file holds a newer key than the database knows.
+var ErrOldKey = errors.New("this database is from before the key was rotated")
+
+func (l *AuditLog) usesLastKey(tx *Tx) error {
+	k := l.db.keys.Load()
+	used, last := k.keys[max(k.current, 0)], k.keys[len(k.keys)-1]
+	var proven bool
+	switch err := tx.row("SELECT EXISTS (SELECT 1 FROM keys WHERE key_id = ?)", last.id).Scan(&proven); {
+	case err != nil || proven:
+		return err
+	case used.retired():
+		return fmt.Errorf("%w: it uses key %s, which is retired in the key file, so its log may have been forged with that key. A copy from then is verified with the key file that was kept with it", ErrOldKey, used.id)
+	default:
+		return fmt.Errorf("%w: the key file holds a newer key, %s, so its log may have been forged with an older one. A copy from then is verified with the key file that was kept with it; if the newer key was just added, start the server first", ErrOldKey, last.id)
+	}
 }
 
 // Close closes the log.

@@ -60,12 +60,16 @@ func unfinished(file string) string { return file + ".new" }
 
 // replaceKeyFile puts another text in the file's place, whole and for good, or not at all.
 func replaceKeyFile(file string, text []byte) error {
-	f, err := os.OpenFile(unfinished(file), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	// What was left there, or put there, may be open to others: the key goes only into a file made here.
+	if err := os.Remove(unfinished(file)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	f, err := os.OpenFile(unfinished(file), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
 	_, err = f.Write(text)
-	if err = errors.Join(err, f.Chmod(0o600), f.Sync(), f.Close()); err == nil {
+	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
 		err = os.Rename(unfinished(file), file)
 	}
 	if err != nil {

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -416,7 +418,7 @@ func TestKeyFileThatCannotBeChanged(t *testing.T) {
 	if err := errors.Join(os.Remove(KeyFile(folder)), os.WriteFile(KeyFile(folder), []byte(text), 0o600)); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Mkdir(unfinished(KeyFile(folder)), 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Join(unfinished(KeyFile(folder)), "full"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	if err := try(); !errors.Is(err, ErrKeyFile) || keyFile(t, folder) != text {
@@ -425,6 +427,42 @@ func TestKeyFileThatCannotBeChanged(t *testing.T) {
 	answered(t, d, 2)
 	if err := d.View(t.Context(), (*Tx).opens); err != nil {
 		t.Error(err)
+	}
+}
+
+// A file that somebody left in the new key file's place, and holds open, never has a key in it; one that is only a way to another
+// isn't followed.
+func TestKeyFileIsMadeAnew(t *testing.T) {
+	folder := t.TempDir()
+	file, theirs := filepath.Join(folder, "k"), filepath.Join(folder, "theirs")
+	if err := errors.Join(os.WriteFile(unfinished(file), nil, 0o644), os.Chmod(unfinished(file), 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	held, err := os.Open(unfinished(file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer held.Close()
+	if err := replaceKeyFile(file, []byte("secret")); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := io.ReadAll(held); len(got) > 0 || err != nil {
+		t.Errorf("who held the file open reads %q, %v", got, err)
+	}
+	if made, err := os.Stat(file); err != nil || made.Mode() != 0o600 {
+		t.Error(made.Mode(), err)
+	}
+	if err := os.Symlink(theirs, unfinished(file)); err != nil {
+		t.Fatal(err)
+	}
+	if err := replaceKeyFile(file, []byte("another")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(theirs); !errors.Is(err, fs.ErrNotExist) {
+		t.Error("the key was written where a link led")
+	}
+	if got, err := os.ReadFile(file); string(got) != "another" || err != nil {
+		t.Errorf("%q, %v", got, err)
 	}
 }
 
