@@ -19,20 +19,41 @@ type Session struct {
 	ConfirmedAt time.Time // its owner last proved who they are
 }
 
-// sessionsKept is at how many browsers one person can be signed in: where they sign in at more, the first of these is signed out.
-const sessionsKept = 50
+// At how many browsers one person can be in, and halfway in: where they come in at more, the first of these is signed out. Whoever
+// has no more than a password so ends no session of somebody who is in wholly.
+const (
+	sessionsKept = 50
+	halfwayKept  = 5
+)
 
-// AddSession signs a client or a staff member in, as s says, and returns the cookie's value.
+// AddSession signs a client or a staff member in wholly, as s says, and returns the cookie's value.
 func (tx *Tx) AddSession(s Session) (token string, err error) {
+	if s.SteppedAt.IsZero() { // no step is owed: none of theirs is halfway
+		return tx.addSession(s, "TRUE", sessionsKept)
+	}
+	return tx.addSession(s, "o.stepped_at IS NOT NULL", sessionsKept)
+}
+
+// AddHalfwaySession does the same for somebody who owes the second step.
+func (tx *Tx) AddHalfwaySession(s Session) (token string, err error) {
+	return tx.addSession(s, "o.stepped_at IS NULL", halfwayKept)
+}
+
+func (tx *Tx) addSession(s Session, among string, keep int) (token string, err error) {
 	token = rand.Text() + rand.Text() // 256 bits
 	_, err = tx.exec("INSERT INTO sessions (id, public_id, client_id, staff_id, device, created_at, seen_at, stepped_at, confirmed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
 		tokenHash(token), uuid.NewString(), orNull(s.ClientID), orNull(s.StaffID), s.Device, ms(tx.now), ms(tx.now), ms(s.SteppedAt), ms(tx.now))
 	if err != nil {
 		return "", err
 	}
-	_, err = tx.exec("DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE id <> ?1 AND (client_id = ?2 OR staff_id = ?3) ORDER BY seen_at DESC LIMIT -1 OFFSET ?4)",
-		tokenHash(token), orNull(s.ClientID), orNull(s.StaffID), sessionsKept-1)
-	return token, err
+	return token, tx.endBeyond(token, among, keep)
+}
+
+// endBeyond ends a person's other sessions of one sort, but for those used last: keep are left, with the one of this token.
+func (tx *Tx) endBeyond(token, among string, keep int) error {
+	_, err := tx.exec(`DELETE FROM sessions WHERE id IN (SELECT o.id FROM sessions s JOIN sessions o ON o.client_id = s.client_id OR o.staff_id = s.staff_id
+		WHERE s.id = ?1 AND o.id <> ?1 AND `+among+` ORDER BY o.seen_at DESC LIMIT -1 OFFSET ?2)`, tokenHash(token), keep-1)
+	return err
 }
 
 const sessionColumns = "public_id, client_id, staff_id, device, created_at, seen_at, stepped_at, confirmed_at FROM sessions"
@@ -68,6 +89,9 @@ func (tx *Tx) ConfirmSession(token string, stepped bool) (renewed string, err er
 		tokenHash(renewed), ms(tx.now), stepped, tokenHash(token))
 	if err == nil && n == 0 {
 		err = ErrNotFound
+	}
+	if err == nil && stepped {
+		err = tx.endBeyond(renewed, "o.stepped_at IS NOT NULL", sessionsKept)
 	}
 	return renewed, err
 }

@@ -17,7 +17,7 @@ const (
 	guessWindow      = 15 * time.Minute
 	guessesByAccount = 5
 	guessesByNetwork = 50
-	signInsByAccount = 100 // right ones in a guessWindow: nobody needs more, and each is written down
+	signInsByPlace   = 100 // right ones of an account from one network, in a guessWindow: nobody needs more, and each is written down
 )
 
 // Browser is what a request tells of the browser that it came from.
@@ -61,7 +61,7 @@ func (p *Practice) SignIn(ctx context.Context, address, password string, at Brow
 	if err != nil {
 		return "", Actor{}, err
 	}
-	ok, closed := p.matches(hash, password), false
+	ok, closed, often := p.matches(hash, password), false, false
 	err = p.db.Update(ctx, func(tx *db.Tx) error {
 		if !ok {
 			if who.Nobody() {
@@ -75,13 +75,15 @@ func (p *Practice) SignIn(ctx context.Context, address, password string, at Brow
 		} else if ok = now == hash && err == nil; !ok {
 			return tx.Audit(who.entry("failed to sign in"))
 		}
-		signedIn := "signed in " + who.ID()
-		if n, _, err := tx.Attempts(signedIn, tx.Now().Add(-guessWindow)); err != nil {
+		signedIn := "signed in " + who.ID() + " from " + at.Network // so that whoever has the password locks nobody out elsewhere
+		n, _, err := tx.Attempts(signedIn, tx.Now().Add(-guessWindow))
+		if err := errors.Join(err, tx.ClearAttempts(account), tx.TakeBackAttempt(place)); err != nil {
 			return err
-		} else if n >= signInsByAccount {
-			return Invalid{"password": "You signed in very often just now. Wait 15 minutes."}
 		}
-		if err := errors.Join(tx.ClearAttempts(account), tx.TakeBackAttempt(place), tx.AddAttempt(signedIn)); err != nil {
+		if often = n >= signInsByPlace; often {
+			return nil
+		}
+		if err := tx.AddAttempt(signedIn); err != nil {
 			return err
 		}
 		if who.client.record.ID != 0 {
@@ -103,6 +105,9 @@ func (p *Practice) SignIn(ctx context.Context, address, password string, at Brow
 	if !ok {
 		return "", Actor{}, mismatch
 	}
+	if often {
+		return "", Actor{}, Invalid{"password": "You signed in very often just now. Wait 15 minutes."}
+	}
 	if closed {
 		return "", Actor{}, ErrPortalOff
 	}
@@ -123,16 +128,21 @@ func (p *Practice) enterWholly(tx *db.Tx, who *Actor, at Browser, how string) (t
 
 func (p *Practice) admit(tx *db.Tx, who *Actor, at Browser, stepped time.Time, how string) (token string, err error) {
 	clientID, staffID := who.ids()
-	if token, err = tx.AddSession(db.Session{ClientID: clientID, StaffID: staffID, Device: at.Words, SteppedAt: stepped}); err != nil {
+	s := db.Session{ClientID: clientID, StaffID: staffID, Device: at.Words, SteppedAt: stepped}
+	if who.halfway, err = owesStep(tx, s); err != nil {
+		return "", err
+	}
+	add := tx.AddSession
+	if who.halfway {
+		add = tx.AddHalfwaySession
+	}
+	if token, err = add(s); err != nil {
 		return "", err
 	}
 	if who.session, err = tx.Session(token); err != nil {
 		return "", err
 	}
 	who.staff.confirmedAt = who.session.ConfirmedAt
-	if who.halfway, err = owesStep(tx, who.session); err != nil {
-		return "", err
-	}
 	if who.halfway {
 		return token, tx.Audit(who.entry("gave the right password"))
 	}

@@ -91,3 +91,83 @@ func TestNobodySignsInWithoutEnd(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Whoever has no more than somebody's password neither ends their sessions, nor keeps them from signing in elsewhere.
+func TestPasswordAloneThrowsNobodyOut(t *testing.T) {
+	c := cast.New(t)
+	tom := staffID(t, c, c.Tom.PublicID())
+	comesIn := func(network string) (string, error) {
+		t.Helper()
+		token, who, err := c.Practice.SignIn(t.Context(), "tom@willow.example", cast.Password, practice.Browser{Network: network})
+		if _, halfway := who.Halfway(); err == nil && !halfway {
+			t.Fatal("let in with the password alone")
+		}
+		return token, err
+	}
+	update(t, c, func(tx *db.Tx) error {
+		_, err := tx.ExecContext(t.Context(), "UPDATE sessions SET stepped_at = created_at")
+		return errors.Join(err, tx.SetAuthenticator(0, tom, []byte("twenty bytes of Tom.."), 0))
+	})
+	holds := func(token string) bool {
+		t.Helper()
+		who, err := c.Practice.Authenticate(t.Context(), token, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, halfway := who.Halfway()
+		return halfway || !who.Nobody()
+	}
+	var tokens []string
+	for i := range 100 {
+		c.Clock.Move(time.Second)
+		token, err := comesIn("203.0.113.9")
+		if err != nil {
+			t.Fatalf("the %dth time: %v", i+1, err)
+		}
+		tokens = append(tokens, token)
+	}
+	if !holds(c.Sessions["Tom"]) {
+		t.Error("Tom, who was in wholly, was signed out")
+	}
+	for i, token := range tokens[90:] {
+		if want := i >= 5; holds(token) != want {
+			t.Errorf("of the last ten halfway in, the %dth still is: %v", i+1, !want)
+		}
+	}
+	for range 10 { // as many as wrong ones would keep the account from everybody
+		if _, err := comesIn("203.0.113.9"); err == nil {
+			t.Fatal("a hundred from one network are not enough")
+		}
+	}
+	if _, err := comesIn("192.0.2.1"); err != nil {
+		t.Errorf("Tom from his own network: %v", err)
+	}
+}
+
+// Of those who are in wholly, the fifty who were there last stay, however they came in.
+func TestWholeSessionsAreBounded(t *testing.T) {
+	c := cast.New(t)
+	tom := staffID(t, c, c.Tom.PublicID())
+	update(t, c, func(tx *db.Tx) error {
+		_, err := tx.ExecContext(t.Context(), "UPDATE sessions SET stepped_at = created_at")
+		return errors.Join(err, tx.SetAuthenticator(0, tom, []byte("twenty bytes of Tom.."), 0))
+	})
+	for range 60 {
+		c.Clock.Move(time.Second)
+		update(t, c, func(tx *db.Tx) error {
+			token, err := tx.AddHalfwaySession(db.Session{StaffID: tom})
+			if err != nil {
+				return err
+			}
+			_, err = tx.ConfirmSession(token, true)
+			return err
+		})
+	}
+	update(t, c, func(tx *db.Tx) error {
+		all, err := tx.SessionsOf(0, tom)
+		if len(all) != 50 {
+			t.Errorf("%d sessions", len(all))
+		}
+		return err
+	})
+}
