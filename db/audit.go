@@ -186,6 +186,13 @@ func (tx *Tx) Acts() ([]Act, error) {
 		SELECT act FROM acts WHERE act IS NOT NULL`)
 }
 
+// DidSince tells that the log says of a client or a staff member that they did something after a time.
+func (tx *Tx) DidSince(clientID, staffID int64, act Act, since time.Time) (did bool, err error) {
+	err = tx.row("SELECT EXISTS (SELECT 1 FROM audit_entries WHERE act = ? AND at > ? AND (by_client = ? OR staff_id = ?))",
+		act, ms(since), orNull(clientID), orNull(staffID)).Scan(&did)
+	return did, err
+}
+
 // LastAct is the last entry that tells of a staff member's doing this; ErrNotFound when there is none.
 func (tx *Tx) LastAct(staffID int64, act Act) (AuditEntry, error) {
 	e, err := readEntry(tx.row("SELECT "+auditColumns+" WHERE staff_id = ? AND act = ? ORDER BY at DESC, id DESC LIMIT 1", staffID, act))

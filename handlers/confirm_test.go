@@ -328,10 +328,36 @@ func TestProofBySecondStep(t *testing.T) {
 	olga.post(exportPath, append(export, confirmCode, codes[0])...).want(http.StatusOK)
 	s.Clock.Move(10*time.Minute + time.Second)
 	olga.post(exportPath, append(export, confirmCode, codes[0])...).wantError("confirm-code", "doesn't work now")
-	for range 4 {
+	for range 5 {
 		olga.post(exportPath, append(export, confirmCode, "000000")...).want(http.StatusUnprocessableEntity)
 	}
-	olga.post(exportPath, append(export, confirmCode, codes[1])...).wantError("confirm-code", "Too many wrong codes")
+	olga.post(exportPath, append(export, confirmCode, phone.code(0))...).wantError("confirm-code", "Too many wrong codes")
+	olga.post(exportPath, append(export, confirmCode, codes[1])...).want(http.StatusOK)
+}
+
+// Wrong passwords of a stranger at the sign-in keep nobody who is in from proving who they are; their own do, and count for their network.
+func TestAStrangersGuessesStopNoProof(t *testing.T) {
+	s := newSite(t)
+	export := []string{"what", "clients"}
+	stranger := s.as("")
+	for range 5 {
+		stranger.post("/sign-in", "email", "olga@willow.example", "password", "not hers").want(http.StatusUnprocessableEntity)
+	}
+	stranger.post("/sign-in", "email", "olga@willow.example", "password", cast.Password).wantError("password", "Too many")
+	olga := s.late("Olga")
+	for range 4 {
+		olga.post(exportPath, append(export, confirmPassword, "not hers")...).wantError("confirm-password", "isn't your password")
+	}
+	olga.post(exportPath, append(export, confirmPassword, cast.Password)...).want(http.StatusOK)
+	s.Clock.Move(10*time.Minute + time.Second)
+	before := s.count("SELECT count(*) FROM attempts")
+	for range 5 {
+		olga.post(exportPath, append(export, confirmPassword, "not hers")...).wantError("confirm-password", "isn't your password")
+	}
+	olga.post(exportPath, append(export, confirmPassword, cast.Password)...).wantError("confirm-password", "Too many")
+	if n := s.count("SELECT count(*) FROM attempts") - before; n != 10 {
+		t.Errorf("%d guesses counted, want each for her and for her network", n)
+	}
 }
 
 // A page that is asked for, and a part of a page that sends, ask for a proof too, and go on with it.

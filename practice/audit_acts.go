@@ -57,6 +57,8 @@ var acts = map[db.Act]actWords{
 	"renamed a passkey":                {kind: KindSignIns},
 	"removed a passkey":                {kind: KindSignIns},
 	"gave a passkey that wasn't taken": {kind: KindSignIns, own: "gave a passkey that wasn't taken {detail}"},
+	failedOften:                        {kind: KindSignIns},
+	toldOfWrongCodes:                   {kind: KindSignIns},
 	"removed the authenticator app":    {kind: KindSignIns},
 	"made new recovery codes":          {kind: KindSignIns},
 	"chose a password":                 {kind: KindSignIns},

@@ -55,7 +55,8 @@ func (p *Practice) provePassword(ctx context.Context, who Actor, password, netwo
 		return err
 	}
 	defer leave()
-	account, place := "account "+who.email().Canonical(), "network "+network
+	// Not what a sign-in counts: that anybody may use up who knows the address.
+	account, place := "confirm "+who.wholly().ID(), "network "+network
 	var hash string
 	err = p.db.Update(ctx, func(tx *db.Tx) (err error) {
 		if err := guessesLeft(tx, account, place); err != nil {

@@ -173,6 +173,17 @@ Browser: {notice_browser}
 If it was you, make new codes soon: without one, whoever loses the second step can't sign in. If it wasn't, choose a new password now: that ends every other sign-in. Then please tell us.
 
 {portal_link}`, "Choose a new password", ""),
+			wrongCodes: newAccountMessage("{practice_name}: a sign-in that stopped at the second step", `Hello,
+
+Somebody gave the right password of your account at {practice_name}, and then several wrong codes. They did not get in.
+
+When: {notice_time}
+
+Browser: {notice_browser}
+
+If it was you, try again in 15 minutes. If it wasn't, somebody knows your password: choose a new one now. Then please tell us.
+
+{portal_link}`, "Choose a new password", ""),
 		},
 		sentBy:        "{sender_name} sent you this for {practice_name}.",
 		why:           "You get this mail because {practice_name} has this address on file for you.",
@@ -318,6 +329,17 @@ Cuándo: {notice_time}
 Navegador: {notice_browser}
 
 Si fue usted, cree pronto códigos nuevos: sin ellos, quien pierde el segundo paso no puede iniciar sesión. Si no, elija ahora una contraseña nueva: así se cierran todas las demás sesiones. Después, por favor avísenos.
+
+{portal_link}`, "Elegir una contraseña nueva", ""),
+			wrongCodes: newAccountMessage("{practice_name}: un inicio de sesión se detuvo en el segundo paso", `Hola:
+
+Alguien escribió la contraseña correcta de su cuenta en {practice_name} y después varios códigos equivocados. No pudo entrar.
+
+Cuándo: {notice_time}
+
+Navegador: {notice_browser}
+
+Si fue usted, inténtelo de nuevo dentro de 15 minutos. Si no, alguien conoce su contraseña: elija ahora una nueva. Después, por favor avísenos.
 
 {portal_link}`, "Elegir una contraseña nueva", ""),
 		},

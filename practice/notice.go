@@ -16,6 +16,7 @@ const (
 	stepAdded       notice = "step added"       // an authenticator app or a passkey
 	stepRemoved     notice = "step removed"
 	codesUsedUp     notice = "codes used up" // the last recovery code was taken
+	wrongCodes      notice = "wrong codes"   // after the right password: somebody else may know it
 )
 
 // deviceLife is how long a browser is known after somebody was in at it.

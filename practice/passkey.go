@@ -186,7 +186,19 @@ func (p *Practice) takePasskey(tx *db.Tx, who Actor, purpose, sealed, answer str
 	if errors.Is(why, errCopied) {
 		entry.Detail += ": " + why.Error()
 	}
-	return Actor{}, passkeyRefused, errors.Join(tx.AddAttempt(place), tx.Audit(entry))
+	return Actor{}, passkeyRefused, errors.Join(tx.AddAttempt(place), noteFailure(tx, owner, entry))
+}
+
+// failedOften is the act of answering wrongly again and again.
+const failedOften db.Act = "gave passkeys that weren't taken too often to write more of it down for an hour"
+
+// noteFailure writes down that an answer wasn't taken, but no more of it than of what else strangers try, or somebody.
+func noteFailure(tx *db.Tx, owner Actor, e db.AuditEntry) error {
+	owner = owner.wholly()
+	if owner.Nobody() {
+		return noteStranger(tx, e.Act, e.Detail)
+	}
+	return noteFew(tx, "failed passkeys "+owner.ID(), e, failedOften)
 }
 
 // answered returns whose passkey answered a challenge; or why the answer isn't taken, and whose it seems to be.

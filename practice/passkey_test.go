@@ -499,6 +499,44 @@ func TestTooManyWrongAnswersFromANetwork(t *testing.T) {
 	}
 }
 
+// What isn't taken is written down, but neither strangers nor who knows somebody's passkey fill the log with it.
+func TestFailedPasskeysDoNotFillTheLog(t *testing.T) {
+	s := passkeys(t)
+	device := s.device("Olga")
+	entries := func() (n int) {
+		t.Helper()
+		if err := s.DB.View(t.Context(), func(tx *db.Tx) error {
+			return tx.QueryRowContext(t.Context(), "SELECT count(*) FROM audit_entries").Scan(&n)
+		}); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	answers := map[string]func() string{
+		"nobody's": func() string { return `{"type":"public-key","id":"AAAA","rawId":"AAAA"}` },
+		"Olga's, to another challenge": func() string {
+			options, _ := s.toSignIn()
+			return device.Sign(options)
+		},
+	}
+	for name, answer := range answers {
+		before := entries()
+		for i := range 230 {
+			_, sealed := s.toSignIn()
+			_, _, err := s.Practice.SignInWithPasskey(t.Context(), sealed, answer(), practice.Browser{Network: fmt.Sprintf("%s %d", name, i/40)})
+			refused(t, err, doesntWork)
+		}
+		if n := entries() - before; n != 201 {
+			t.Errorf("%s: %d entries of 230 answers, want 200 and one that says so", name, n)
+		}
+	}
+	// The owner's next is taken all the same.
+	options, sealed := s.toSignIn()
+	if _, err := s.signIn(sealed, device.Sign(options)); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestNoPasskeysAtAnIPAddress(t *testing.T) {
 	for address, offered := range map[string]bool{
 		"http://localhost:8080": true, "https://portal.example.com": true, "https://PRAXIS.example:8443": true, "https://grüß.example": true,

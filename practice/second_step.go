@@ -67,19 +67,29 @@ func (p *Practice) takeCode(ctx context.Context, who Actor, token, code string, 
 	}
 	var wrong error
 	err = p.db.Update(ctx, func(tx *db.Tx) error {
-		account, place := "second step "+who.wholly().ID(), "network "+at.Network
-		if err := stepGuessesLeft(tx, account, place); err != nil {
+		// Counted apart, so that whoever tries codes of the app doesn't keep its owner's recovery codes from being taken. A new
+		// password clears neither: a mailbox is enough to choose one, and from who has no more the second step is to keep the account.
+		app, recovery := "second step "+who.wholly().ID(), "recovery code "+who.wholly().ID()
+		account, place := app, "network "+at.Network
+		if isRecoveryCode(code) {
+			account = recovery
+		}
+		n, err := stepGuesses(tx, account, place)
+		if err != nil {
 			return err
 		}
 		how, err := useCode(tx, who, code)
 		if errors.Is(err, ErrNotFound) {
 			wrong = codeMismatch
-			return errors.Join(tx.AddAttempt(account), tx.AddAttempt(place), tx.Audit(who.entry("gave a wrong code")))
+			if err := errors.Join(tx.AddAttempt(account), tx.AddAttempt(place), tx.Audit(who.entry("gave a wrong code"))); err != nil || !who.halfway || n+1 < guessesByAccount {
+				return err
+			}
+			return p.tellOfWrongCodes(tx, who, at)
 		}
 		if err != nil {
 			return err
 		}
-		if err := tx.ClearAttempts(account); err != nil {
+		if err := errors.Join(tx.ClearAttempts(app), tx.ClearAttempts(recovery)); err != nil {
 			return err
 		}
 		f, err := tx.Factors(who.ids())
@@ -96,10 +106,22 @@ func (p *Practice) takeCode(ctx context.Context, who Actor, token, code string, 
 		t.Session, t.Who, err = p.proved(tx, who, token, at, how)
 		return err
 	})
-	if err = cmp.Or(err, wrong); err == nil {
+	if err == nil {
 		p.config.Wake()
 	}
-	return t, err
+	return t, cmp.Or(err, wrong)
+}
+
+// toldOfWrongCodes is what happened to whom a letter told of wrong codes.
+const toldOfWrongCodes db.Act = "was told by mail of wrong codes after the right password"
+
+// tellOfWrongCodes tells somebody by mail, once a day at most, that their password is known to who doesn't have their codes.
+func (p *Practice) tellOfWrongCodes(tx *db.Tx, who Actor, at Browser) error {
+	clientID, staffID := who.ids()
+	if told, err := tx.DidSince(clientID, staffID, toldOfWrongCodes, tx.Now().Add(-24*time.Hour)); err != nil || told {
+		return err
+	}
+	return errors.Join(p.tell(tx, who, wrongCodes, at), tx.Audit(who.entry(toldOfWrongCodes)))
 }
 
 // How a second step was taken, as the audit log says it.
@@ -111,7 +133,7 @@ const (
 // useCode spends a code, and tells of what it was; ErrNotFound when it is none that works now.
 func useCode(tx *db.Tx, who Actor, code string) (how string, err error) {
 	clientID, staffID := who.ids()
-	if strings.Trim(code, "0123456789") != "" {
+	if isRecoveryCode(code) {
 		return withRecoveryCode, tx.UseRecoveryCode(clientID, staffID, asRecoveryCode(code))
 	}
 	a, err := tx.Authenticator(clientID, staffID)
@@ -124,6 +146,9 @@ func useCode(tx *db.Tx, who Actor, code string) (how string, err error) {
 	}
 	return withApp, tx.TakeStep(clientID, staffID, step)
 }
+
+// isRecoveryCode tells a recovery code from an app's, which is of digits alone.
+func isRecoveryCode(code string) bool { return strings.Trim(code, "0123456789") != "" }
 
 // stepOf tells which half minute a code is of, if it is one of those that count now.
 func stepOf(secret []byte, code string, now time.Time) (step int64, ok bool) {
@@ -163,17 +188,17 @@ func groups(code string) string {
 	return b.String()
 }
 
-func stepGuessesLeft(tx *db.Tx, account, place string) error {
+// stepGuesses is how many wrong codes an account has lately; Invalid when it, or a network, has too many.
+func stepGuesses(tx *db.Tx, account, place string) (byAccount int, err error) {
 	since := tx.Now().Add(-guessWindow)
-	byAccount, _, err := tx.Attempts(account, since)
-	if err != nil {
-		return err
+	if byAccount, _, err = tx.Attempts(account, since); err != nil {
+		return 0, err
 	}
 	byNetwork, _, err := tx.Attempts(place, since)
 	if err == nil && (byAccount >= guessesByAccount || byNetwork >= guessesByNetwork) {
 		err = Invalid{"code": "Too many wrong codes. Wait 15 minutes and try again."}
 	}
-	return err
+	return byAccount, err
 }
 
 // Enrolment is an authenticator app that is being set up: it counts once it was proved with a code.

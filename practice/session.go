@@ -314,16 +314,19 @@ const refusalsNoted = 200
 // NoteRefusal notes that somebody who is signed in asked for what they may not have, or what isn't there: what they asked
 // for says which.
 func (p *Practice) NoteRefusal(ctx context.Context, who Actor, asked string) error {
-	noted := "refused " + who.ID()
-	return p.db.Update(ctx, func(tx *db.Tx) error {
-		n, _, err := tx.Attempts(noted, tx.Now().Add(-askWindow))
-		if err != nil || n > refusalsNoted {
-			return err
-		}
-		entry := who.entry(refused)
-		if entry.Detail = asked; n == refusalsNoted {
-			entry.Act, entry.Detail = refusedOften, ""
-		}
-		return errors.Join(tx.AddAttempt(noted), tx.Audit(entry))
-	})
+	entry := who.entry(refused)
+	entry.Detail = asked
+	return p.db.Update(ctx, func(tx *db.Tx) error { return noteFew(tx, "refused "+who.ID(), entry, refusedOften) })
+}
+
+// noteFew writes an entry down, unless so many of its kind were in the last hour: then it says so, once.
+func noteFew(tx *db.Tx, kind string, e db.AuditEntry, enough db.Act) error {
+	n, _, err := tx.Attempts(kind, tx.Now().Add(-askWindow))
+	if err != nil || n > refusalsNoted {
+		return err
+	}
+	if n == refusalsNoted {
+		e.Act, e.Detail = enough, ""
+	}
+	return errors.Join(tx.AddAttempt(kind), tx.Audit(e))
 }
