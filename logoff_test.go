@@ -149,6 +149,15 @@ func TestStoryLogoff(t *testing.T) {
 	olga.at("/clients/[0-9a-f-]{36}")
 	olga.sees("Novak, Nina")
 
+	// Brought back from the browser's memory, with no network: nothing is readable until the server says that she is still in.
+	evaluate[chromedp.Void](olga, `window.online = fetch; window.fetch = () => Promise.reject(new TypeError('no network')); dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))`)
+	olga.seesNot("Novak")
+	if title := evaluate[string](olga, `document.title`); strings.Contains(title, "Novak") {
+		t.Errorf("the title still says %q", title)
+	}
+	evaluate[chromedp.Void](olga, `window.fetch = window.online; dispatchEvent(new Event('online'))`)
+	olga.sees("Novak, Nina")
+
 	// Nothing typed: the page goes.
 	clock.move(16 * time.Minute)
 	olga.comesBack()

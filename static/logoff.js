@@ -92,7 +92,12 @@
   setInterval(tick, 1000)
   document.addEventListener('visibilitychange', wake)
   for (const type of ['focus', 'online']) addEventListener(type, wake)
-  addEventListener('pageshow', event => { if (event.persisted) wake() })
+  // A page that the browser kept may be of a session that ended since: it is covered until the server says that it goes on.
+  addEventListener('pageshow', event => {
+    if (!event.persisted) return
+    hide('checking')
+    check()
+  })
 
   warning.querySelector('[name=stay]').addEventListener('click', async () => { await asking; check('/session', 'POST') })
   warning.querySelector('[name=until]').addEventListener('click', () => { dismissed = true; warning.close() })
