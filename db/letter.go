@@ -170,6 +170,15 @@ func (tx *Tx) LastLetter(clientID int64, kind LetterKind) (at time.Time, err err
 	return at, err
 }
 
+// SameNotices tells whether a letter of this kind and subject to a client or a staff member waits for this address, and how many
+// there were since a time.
+func (tx *Tx) SameNotices(clientID, staffID int64, kind LetterKind, subject string, to Email, since time.Time) (waits bool, n int, err error) {
+	err = tx.row(`SELECT count(*), coalesce(sum(state = 'queued' AND canonical = ?), 0) > 0 FROM letters
+		WHERE (client_id = ? OR staff_id = ?) AND kind = ? AND subject = ? AND created_at > ?`,
+		to.canonical, orNull(clientID), orNull(staffID), kind, subject, ms(since)).Scan(&n, &waits)
+	return waits, n, err
+}
+
 // LastSending is when a client was last invited, or told of forms, and where that letter stands; the zero time when they never were.
 func (tx *Tx) LastSending(clientID int64) (at time.Time, state LetterState, err error) {
 	err = named(tx.row("SELECT created_at, state FROM letters WHERE client_id = ? AND kind IN ('invitation', 'forms') ORDER BY id DESC LIMIT 1", clientID).

@@ -139,6 +139,12 @@ func (tx *Tx) EndClientSessions() error {
 	return err
 }
 
+// EndUnstepped signs out whoever took no second step, of staff and of clients.
+func (tx *Tx) EndUnstepped(ofStaff, ofClients bool) error {
+	_, err := tx.exec("DELETE FROM sessions WHERE stepped_at IS NULL AND (? AND staff_id IS NOT NULL OR ? AND client_id IS NOT NULL)", ofStaff, ofClients)
+	return err
+}
+
 // AddAttempt notes a failed guess against an account or from a network.
 func (tx *Tx) AddAttempt(key string) error {
 	_, err := tx.exec("INSERT INTO attempts (key, at) VALUES (?, ?)", tx.attemptKey(key), ms(tx.now))

@@ -414,3 +414,48 @@ func TestRemovingAnothersStep(t *testing.T) {
 	olga.post(own + "/second-step").want(http.StatusForbidden)
 	olga.get(own).want(http.StatusOK, "Set up Sign-in and security")
 }
+
+// Where a second step is required no longer, whoever was halfway in isn't in: they sign in anew, which is noted. Whoever is in
+// stays, and so do those of whom nothing changes.
+func TestRequirementWithdrawnLetsNobodyInSilently(t *testing.T) {
+	for _, of := range []struct {
+		name, email, page     string
+		staff, clients, other bool
+	}{
+		{"staff", "tom@willow.example", "/clients", true, false, false},
+		{"clients", "mia@mail.example", "/portal", false, true, false},
+		{"the others", "mia@mail.example", "/portal", true, true, true},
+	} {
+		t.Run(of.name, func(t *testing.T) {
+			s := newSite(t)
+			s.update(func(tx *db.Tx) error {
+				_, err := tx.ExecContext(t.Context(), "UPDATE sessions SET stepped_at = created_at")
+				return err
+			})
+			s.requires(of.staff, of.clients)
+			b := s.as("")
+			b.signIn(of.email, "").want(http.StatusSeeOther)
+			b.get(of.page).want(http.StatusSeeOther)
+			form := []string{}
+			if of.other {
+				form = append(form, "of_clients", "yes")
+			}
+			s.as("Olga").post(requiredStepPath, form...).want(http.StatusSeeOther)
+			b.get(of.page).want(http.StatusSeeOther)
+			if n := s.acts("signed in"); n != 0 {
+				t.Errorf("%d sign-ins are noted", n)
+			}
+			s.as("Tom").get("/clients").want(http.StatusOK)
+			s.as("Mia").get("/portal").want(http.StatusOK)
+			if of.other {
+				b.get(secondStepPath).want(http.StatusOK)
+				return
+			}
+			b.signIn(of.email, "").want(http.StatusSeeOther)
+			b.get(of.page).want(http.StatusOK)
+			if n := s.acts("signed in"); n != 1 {
+				t.Errorf("%d sign-ins are noted", n)
+			}
+		})
+	}
+}

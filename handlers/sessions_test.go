@@ -278,3 +278,23 @@ func TestChangeOfPassword(t *testing.T) {
 		here.post(path, "current", anew, "password", "a quiet place of hers").wantError("current", "Too many wrong passwords")
 	}
 }
+
+// A person's password changes ten times an hour and no oftener, and one letter tells of those that come at once.
+func TestPasswordChangesAreBounded(t *testing.T) {
+	s := newSite(t)
+	mia, path := s.as("Mia"), securityPath+"/password"
+	now, next := cast.Password, "seven loud ravens walking"
+	for range 10 {
+		mia.post(path, "current", now, "password", next).wantTo(securityPath)
+		now, next = next, now
+	}
+	mia.post(path, "current", now, "password", next).wantError("password", "Wait an hour")
+	if n := s.count("SELECT count(*) FROM letters WHERE kind = 'own account'"); n != 1 {
+		t.Errorf("%d letters wait", n)
+	}
+	if n := s.acts("changed their password"); n != 10 {
+		t.Errorf("%d entries", n)
+	}
+	s.Clock.Move(time.Hour)
+	s.as("").post("/sign-in", "email", "mia@mail.example", "password", now).wantTo("/portal")
+}

@@ -19,11 +19,15 @@ const (
 	wrongCodes      notice = "wrong codes"   // after the right password: somebody else may know it
 )
 
+// noticesADay is how often a person is told the same in a day.
+const noticesADay = 5
+
 // deviceLife is how long a browser is known after somebody was in at it.
 const deviceLife = 365 * 24 * time.Hour
 
 // tell queues the letter that tells a person, in their language, what happened to their account just now, and at which browser.
-// One that waits for more than a day is dropped. Whoever calls it wakes the outbox after the commit.
+// One that waits for more than a day is dropped. While one that says the same waits already, or after noticesADay of them, there is
+// no more: whoever is in could fill the outbox, and the audit log has each. Whoever calls it wakes the outbox after the commit.
 func (p *Practice) tell(tx *db.Tx, who Actor, what notice, at Browser) error {
 	o, err := tx.Organization()
 	if err != nil {
@@ -42,6 +46,10 @@ func (p *Practice) tell(tx *db.Tx, who Actor, what notice, at Browser) error {
 		kind = db.LetterNewDevice
 	}
 	clientID, staffID := who.ids()
+	waits, n, err := tx.SameNotices(clientID, staffID, kind, letter.Subject, letter.To.Email, tx.Now().Add(-24*time.Hour))
+	if err != nil || waits || n >= noticesADay {
+		return err
+	}
 	return p.queue(tx, letter, db.Letter{Kind: kind, StaffID: staffID, ClientID: clientID})
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"maps"
 	"slices"
 	"strconv"
@@ -76,8 +77,11 @@ func (p *Practice) Portal(ctx context.Context, by Client) (portal Portal, err er
 	return portal, err
 }
 
-// OpenForm opens a client's own form: to fill it in, or to read what they submitted. It returns ErrNotFound for anybody
-// else's, and db.ErrClosed for one that was revoked.
+// formSitting is how long one opening of a form counts, however often it is looked at.
+const formSitting = idleLimit
+
+// OpenForm opens a client's own form: to fill it in, or to read what they submitted. That they did is noted, once for all their
+// looks at it within a quarter of an hour. It returns ErrNotFound for anybody else's, and db.ErrClosed for one that was revoked.
 func (p *Practice) OpenForm(ctx context.Context, by Client, id string) (r FormRequest, err error) {
 	err = p.db.Update(ctx, func(tx *db.Tx) error {
 		if r, err = p.formRequest(tx, by.reach(), id); err != nil {
@@ -93,7 +97,11 @@ func (p *Practice) OpenForm(ctx context.Context, by Client, id string) (r FormRe
 				return err
 			}
 		}
-		return tx.Audit(r.entry(act, by))
+		sitting := "form " + r.PublicID + ": " + string(act)
+		if n, _, err := tx.Attempts(sitting, tx.Now().Add(-formSitting)); err != nil || n > 0 {
+			return err
+		}
+		return errors.Join(tx.AddAttempt(sitting), tx.Audit(r.entry(act, by)))
 	})
 	return r, err
 }

@@ -389,6 +389,46 @@ func TestEachClientsFormsAreTheirOwn(t *testing.T) {
 	}
 }
 
+// However often a client looks at a form, the audit log has one opening of each form for a quarter of an hour.
+func TestOpeningsOfAFormAreNotedOnceASitting(t *testing.T) {
+	c := cast.New(t)
+	sent := sendForms(t, c, c.Mia, "phq-9", "gad-7")
+	looks := func(form string) {
+		t.Helper()
+		for range 20 {
+			if _, err := c.Practice.OpenForm(t.Context(), c.MiaActor, sent[form]); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	noted := func(act string, want int) {
+		t.Helper()
+		var n int
+		update(t, c, func(tx *db.Tx) error {
+			return tx.QueryRowContext(t.Context(), "SELECT count(*) FROM audit_entries WHERE act = ?", act).Scan(&n)
+		})
+		if n != want {
+			t.Errorf("%s: %d entries, want %d", act, n, want)
+		}
+	}
+	looks("phq-9")
+	noted("opened the form", 1)
+	looks("gad-7")
+	noted("opened the form", 2)
+	c.Clock.Move(15*time.Minute - time.Second)
+	looks("phq-9")
+	noted("opened the form", 2)
+	c.Clock.Move(time.Second)
+	looks("phq-9")
+	noted("opened the form", 3)
+	if _, err := c.Practice.SubmitForm(t.Context(), c.MiaActor, sent["phq-9"], typed(phq9()...)); err != nil {
+		t.Fatal(err)
+	}
+	looks("phq-9")
+	noted("opened the form", 3)
+	noted("read the completed form", 1)
+}
+
 // folder is a *testing.T that tells which folder it gave away.
 type folder struct {
 	*testing.T

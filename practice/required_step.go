@@ -37,8 +37,9 @@ func (p *Practice) RequiredStep(ctx context.Context, by Administrator) (r Requir
 	return r, err
 }
 
-// RequireStep says who must take a second step. It counts from their next click on: whoever has none yet sets one up. It
-// returns ErrConfirm.
+// RequireStep says who must take a second step. It counts from their next click on: whoever has none yet sets one up. Where it
+// is required no longer, whoever was halfway in signs in anew: nobody comes in without its being noted and told. It returns
+// ErrConfirm.
 func (p *Practice) RequireStep(ctx context.Context, by Administrator, ofStaff, ofClients bool) error {
 	if !by.administers() {
 		return ErrNotAllowed
@@ -68,7 +69,7 @@ func (p *Practice) RequireStep(ctx context.Context, by Administrator, ofStaff, o
 				}
 			}
 		}
-		return tx.RequireSecondStep(ofStaff, ofClients)
+		return errors.Join(tx.EndUnstepped(staff && !ofStaff, clients && !ofClients), tx.RequireSecondStep(ofStaff, ofClients))
 	})
 }
 

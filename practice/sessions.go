@@ -122,9 +122,13 @@ func (p *Practice) SignClientOut(ctx context.Context, by Administrator, id strin
 	})
 }
 
+// changesAnHour is how often a person can change their password in an hour: each signs out, is written down and told by mail.
+const changesAnHour = 10
+
 // ChangePassword puts another password in the place of a person's own, which they give: they are signed out everywhere else, a
 // letter tells them, and their session goes on under another cookie's value, which it returns. Whoever is signed in may. It
-// returns Invalid for "current", also after too many wrong ones, and for "password"; ErrNotFound when the session ended meanwhile.
+// returns Invalid for "current", also after too many wrong ones, and for "password", also after too many changes; ErrNotFound when
+// the session ended meanwhile.
 func (p *Practice) ChangePassword(ctx context.Context, by Person, token, current, password string, at Browser) (renewed string, err error) {
 	who := by.who
 	err = p.db.View(ctx, func(tx *db.Tx) error {
@@ -150,14 +154,20 @@ func (p *Practice) ChangePassword(ctx context.Context, by Person, token, current
 		return "", err
 	}
 	hash := p.hash(password) // outside the transaction, for it takes long
+	changes := "password changes of " + who.ID()
 	err = p.db.Update(ctx, func(tx *db.Tx) error {
+		if n, _, err := tx.Attempts(changes, tx.Now().Add(-askWindow)); err != nil {
+			return err
+		} else if n >= changesAnHour {
+			return Invalid{"password": "You changed your password very often just now. Wait an hour."}
+		}
 		if renewed, err = tx.RenewSession(token); err != nil {
 			return err
 		}
 		clientID, staffID := who.ids()
 		entry := who.entry("changed their password")
 		entry.ClientID = clientID
-		return errors.Join(keepPassword(tx, who, hash), tx.EndOtherSessions(clientID, staffID, who.session.PublicID),
+		return errors.Join(tx.AddAttempt(changes), keepPassword(tx, who, hash), tx.EndOtherSessions(clientID, staffID, who.session.PublicID),
 			tx.EndLinks(db.LinkNewPassword, clientID, staffID), p.tell(tx, who, passwordChanged, at), tx.Audit(entry))
 	})
 	if err == nil {
