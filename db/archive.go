@@ -41,9 +41,10 @@ func (tx *Tx) ArchiveClient(clientID int64, away bool) error {
 	return err
 }
 
-// ReleaseAddress takes a client's address off their record, with the portal account that signs in by it.
+// ReleaseAddress takes a client's address off their record, with the portal account that signs in by it: nothing is left of
+// what that account came in with.
 func (tx *Tx) ReleaseAddress(c Client) error {
 	c.Email = Email{}
 	_, err := tx.exec("DELETE FROM portal_accounts WHERE client_id = ?", c.ID)
-	return errors.Join(err, tx.ChangeClient(c))
+	return errors.Join(err, tx.DropFactors(c.ID, 0), tx.ForgetDevices(c.ID, 0), tx.ChangeClient(c))
 }

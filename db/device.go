@@ -30,6 +30,12 @@ func (tx *Tx) RememberDevice(clientID, staffID int64, cookie string) (known, oth
 	return false, others, err
 }
 
+// ForgetDevices forgets the browsers at which a client or a staff member was in.
+func (tx *Tx) ForgetDevices(clientID, staffID int64) error {
+	_, err := tx.exec("DELETE FROM devices WHERE client_id = ? OR staff_id = ?", orNull(clientID), orNull(staffID))
+	return err
+}
+
 // HasDevices tells whether any browser is remembered at which a client or a staff member was in.
 func (tx *Tx) HasDevices(clientID, staffID int64) (has bool, err error) {
 	err = tx.row("SELECT EXISTS (SELECT 1 FROM devices WHERE client_id = ? OR staff_id = ?)", orNull(clientID), orNull(staffID)).Scan(&has)

@@ -360,9 +360,9 @@ const mayNotLeave = `CASE
 		THEN 'The email address is used by somebody else now.'
 	WHEN letters.kind <> 'old address' AND EXISTS (SELECT 1 FROM email_addresses e WHERE e.canonical = letters.canonical AND e.unwanted_at IS NOT NULL)
 		THEN 'Whoever reads the address said that our mail isn''t meant for them.'
-	WHEN EXISTS (SELECT 1 FROM clients c WHERE c.id = letters.client_id AND c.portal_off_at IS NOT NULL)
+	WHEN letters.kind <> 'old address' AND EXISTS (SELECT 1 FROM clients c WHERE c.id = letters.client_id AND c.portal_off_at IS NOT NULL)
 		THEN 'Portal access was turned off.'
-	WHEN EXISTS (SELECT 1 FROM clients c WHERE c.id = letters.client_id AND c.archived_at IS NOT NULL)
+	WHEN letters.kind <> 'old address' AND EXISTS (SELECT 1 FROM clients c WHERE c.id = letters.client_id AND c.archived_at IS NOT NULL)
 		THEN 'The client was archived.'
 	WHEN letters.kind IN ('invitation', 'forms', 'invitation reminder', 'forms reminder')
 			AND EXISTS (SELECT 1 FROM clients c WHERE c.id = letters.client_id AND c.no_email_at IS NOT NULL)

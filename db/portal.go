@@ -58,7 +58,7 @@ func (p Portal) State(now time.Time) PortalState {
 		return PortalNotInvited
 	case p.Troubled():
 		return PortalCouldntSend
-	case !p.EndedAt.IsZero(), p.Letter == LetterCancelled:
+	case !p.EndedAt.IsZero(), !p.UsedAt.IsZero(), p.Letter == LetterCancelled: // used, and the account is gone: nothing is open
 		return PortalNotInvited
 	case p.Letter == LetterFailed, p.Letter == LetterNeedsAttention:
 		return PortalCouldntSend
@@ -89,6 +89,15 @@ func (tx *Tx) SetPortalPassword(clientID int64, hash string) error {
 	_, err := tx.exec(`INSERT INTO portal_accounts (client_id, password_hash, created_at) VALUES (?, ?, ?)
 		ON CONFLICT (client_id) DO UPDATE SET password_hash = excluded.password_hash`, clientID, hash, ms(tx.now))
 	return err
+}
+
+// EverJoined tells that a client has an account or had one, or completed a form: an address given to them may open more than what
+// comes.
+func (tx *Tx) EverJoined(clientID int64) (joined bool, err error) {
+	err = tx.row(`SELECT EXISTS (SELECT 1 FROM portal_accounts WHERE client_id = ?1)
+		OR EXISTS (SELECT 1 FROM links WHERE client_id = ?1 AND purpose = 'join' AND used_at IS NOT NULL)
+		OR EXISTS (SELECT 1 FROM form_requests WHERE client_id = ?1 AND completed_at IS NOT NULL)`, clientID).Scan(&joined)
+	return joined, err
 }
 
 // PortalPassword returns the hash of a client's password; ErrNotFound when they have no account.

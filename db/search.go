@@ -100,6 +100,7 @@ const (
 	isInvited
 	isEnded
 	isTroubled
+	isUsed
 )
 
 var searchLetters = []LetterState{"", LetterQueued, LetterSending, LetterAccepted, LetterFailed, LetterNeedsAttention, LetterCancelled}
@@ -118,6 +119,9 @@ func (f searchFacts) state(now time.Time) PortalState {
 	}
 	if f.has&isEnded != 0 {
 		p.EndedAt = some
+	}
+	if f.has&isUsed != 0 {
+		p.UsedAt = some
 	}
 	if f.has&isTroubled != 0 {
 		p.BouncedAt = some
@@ -180,7 +184,7 @@ func (index *searchIndex) entries(tx *Tx, where string, ids []int64) ([]searchEn
 	}, `SELECT c.id, c.sort_key, c.search,
 		(e.client_id IS NOT NULL) + 2 * (p.client_id IS NOT NULL) + 4 * (c.portal_off_at IS NOT NULL) + 8 * (c.archived_at IS NOT NULL)
 			+ 16 * (i.id IS NOT NULL) + 32 * (k.ended_at IS NOT NULL)
-			+ 64 * (e.bounced_at IS NOT NULL OR e.unwanted_at IS NOT NULL), ifnull(k.expires_at, 0), t.state,
+			+ 64 * (e.bounced_at IS NOT NULL OR e.unwanted_at IS NOT NULL) + 128 * (k.used_at IS NOT NULL), ifnull(k.expires_at, 0), t.state,
 		(SELECT count(*) FROM form_requests WHERE client_id = c.id AND completed_at IS NULL AND revoked_at IS NULL),
 		(SELECT group_concat(staff_id) FROM (SELECT staff_id FROM assignments WHERE client_id = c.id ORDER BY staff_id)),
 		(SELECT group_concat(tag_id) FROM (SELECT tag_id FROM client_tags WHERE client_id = c.id ORDER BY tag_id))

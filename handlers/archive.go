@@ -76,7 +76,7 @@ func (s *Site) releaseAddressPage(c *fiber.Ctx, by practice.Staff) error {
 		Text:   client.Email.String() + " is taken off this record, and somebody else can use it then.",
 		Action: "/clients/" + client.PublicID + "/release-address", Button: "Release the address", Cancel: "Keep it"}
 	if client.Portal.HasAccount() {
-		page.Text += " The portal account that signs in with it goes too: completed forms stay, and after restoring the client you can invite them again with another address."
+		page.Text += " The portal account that signs in with it goes too, and whoever reads it is told. What the client completed stays on file, and what they only began is taken back. After restoring the client you can invite them again with another address; the new account doesn't open what was completed in this one."
 	}
 	return s.show(c, "clients/confirm", page)
 }

@@ -34,21 +34,51 @@ func (p *Practice) RestoreClient(ctx context.Context, by Staff, publicID string)
 }
 
 // ReleaseAddress takes the address of an archived client off their record, with the portal account that signs in by it, so
-// that somebody else can use it. Who may is as for ClientToEdit. Invalid for "client" when they aren't archived.
+// that somebody else can use it. Whoever had the account is told at that address, and what they began there and didn't complete is
+// taken back. Who may is as for ClientToEdit. Invalid for "client" when they aren't archived, and ErrConfirm.
 func (p *Practice) ReleaseAddress(ctx context.Context, by Staff, publicID string) error {
-	return p.changeArchived(ctx, by, publicID, func(tx *db.Tx, by Staff, c db.Client) error {
+	err := p.changeArchived(ctx, by, publicID, func(tx *db.Tx, by Staff, c db.Client) error {
 		if c.ArchivedAt.IsZero() {
 			return Invalid{"client": "Only an archived client's address can be released."}
 		}
 		if c.Email.IsZero() {
 			return nil
 		}
-		const why = "the address was released"
-		if err := errors.Join(endAddressChange(tx, c.ID, why), tx.CancelLetters(c.ID, db.LetterOldAddress, why), tx.ReleaseAddress(c)); err != nil {
+		if err := by.confirmed(tx.Now()); err != nil {
+			return err
+		}
+		if c.Portal.HasAccount() {
+			if err := p.sendOldAddress(tx, languageOf(c).addressReleased, Actor{client: Client{c}}); err != nil {
+				return err
+			}
+		}
+		if err := errors.Join(cutOff(tx, c.ID, "the address was released"), takeBackBegun(tx, by, c), tx.ReleaseAddress(c)); err != nil {
 			return err
 		}
 		return tx.Audit(db.AuditEntry{StaffID: by.member.ID, Act: "released the address", ClientID: c.ID})
 	})
+	if err == nil {
+		p.config.Wake()
+	}
+	return err
+}
+
+// takeBackBegun revokes the forms that a client began and didn't complete: a new account doesn't open them, and the same forms can
+// be sent anew.
+func takeBackBegun(tx *db.Tx, by Staff, c db.Client) error {
+	requests, err := tx.FormRequests(by.edits(), c.ID)
+	if err != nil {
+		return err
+	}
+	for _, r := range requests {
+		if r.State() != db.FormInProgress {
+			continue
+		}
+		if err := revokeForm(tx, by, r); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (p *Practice) changeArchived(ctx context.Context, by Staff, publicID string, change func(*db.Tx, Staff, db.Client) error) error {

@@ -435,7 +435,8 @@ func within(tx *db.Tx, by Staff, reach db.Reach, publicID string) (db.Client, er
 
 // ChangeClient changes what is on file about a client. Who may is as for ClientToEdit. A new address ends the link of an
 // open invitation, takes queued letters back and signs the client out; where it is a portal account's, it waits until it is
-// confirmed by a link of its own, and the old address is told. The address of a portal account can't be removed.
+// confirmed by a link of its own, and the old address is told. The address of a portal account can't be removed. ErrConfirm when
+// another address takes the place of one, or is given to somebody who was in the portal before.
 // Invalid says what is wrong with what was typed, or with "version" that somebody else changed the record meanwhile.
 func (p *Practice) ChangeClient(ctx context.Context, by Staff, publicID string, fields ClientFields) error {
 	err := p.db.Update(ctx, func(tx *db.Tx) error {
@@ -460,9 +461,15 @@ func (p *Practice) ChangeClient(ctx context.Context, by Staff, publicID string, 
 			return Invalid{"email": before.Name() + " signs in to the client portal with this address: put another one here, or leave it."}
 		}
 		moves := c.Email.Canonical() != before.Email.Canonical()
-		if moves && !before.Email.IsZero() {
-			if err := by.confirmed(tx.Now()); err != nil {
+		if moves {
+			joined, err := tx.EverJoined(c.ID)
+			if err != nil {
 				return err
+			}
+			if joined || !before.Email.IsZero() {
+				if err := by.confirmed(tx.Now()); err != nil {
+					return err
+				}
 			}
 		}
 		asked := c.Email
@@ -722,12 +729,16 @@ func (p *Practice) RevokeForm(ctx context.Context, by Staff, requestID string) (
 			return err
 		}
 		clientID = c.PublicID
-		if err := tx.RevokeFormRequest(r.ID); err != nil {
-			return err
-		}
-		return tx.Audit(db.AuditEntry{StaffID: by.member.ID, Act: "revoked a form", ClientID: c.ID, Detail: r.Form.Title})
+		return revokeForm(tx, by, r)
 	})
 	return clientID, err
+}
+
+func revokeForm(tx *db.Tx, by Staff, r db.FormRequest) error {
+	if err := tx.RevokeFormRequest(r.ID); err != nil {
+		return err
+	}
+	return tx.Audit(db.AuditEntry{StaffID: by.member.ID, Act: "revoked a form", ClientID: r.ClientID, Detail: r.Form.Title})
 }
 
 // FormToRevoke returns a form request that a staff member may take back, and its client. Errors as for RevokeForm, but for

@@ -245,7 +245,7 @@ func (d ClientDetails) MayMark() bool {
 
 // Over tells that the client was invited, and that the invitation was ended before they joined.
 func (d ClientDetails) Over() bool {
-	return d.State == db.PortalNotInvited && len(d.Sendings) > 0 && d.Sendings[0].Kind == db.LetterInvitation
+	return d.State == db.PortalNotInvited && d.Portal.UsedAt.IsZero() && len(d.Sendings) > 0 && d.Sendings[0].Kind == db.LetterInvitation
 }
 
 func (d *ClientDetails) history(tx *db.Tx, by Staff, openings bool) error {

@@ -18,12 +18,13 @@ type Language struct {
 	Key  string // of its default messages; empty: they are the practice's own
 	Name string // in English, as the office reads it
 
-	messages     map[db.MessageKind]db.Message // the defaults until an administrator saves others
-	buttons      map[db.MessageKind]string     // the words on the link's button
-	newPassword  accountMessage
-	newAddress   accountMessage
-	addressAsked accountMessage
-	notices      map[notice]accountMessage
+	messages        map[db.MessageKind]db.Message // the defaults until an administrator saves others
+	buttons         map[db.MessageKind]string     // the words on the link's button
+	newPassword     accountMessage
+	newAddress      accountMessage
+	addressAsked    accountMessage
+	addressReleased accountMessage
+	notices         map[notice]accountMessage
 
 	sentBy, why   string // the footer's lines; {sender_name} and {practice_name} are filled in
 	notMeant      string // the words on the link below them
@@ -117,6 +118,11 @@ The link works until {link_expires_on}. If you don't know what this is about, th
 Another email address was given for your account at {practice_name}. Until it is confirmed, you sign in with this one.
 
 If this wasn't you, or you don't expect it, please call us.`, "", ""),
+		addressReleased: newAccountMessage("{practice_name}: your account was closed", `Hello,
+
+The account at {practice_name} that you signed in to with this email address was closed, and the address was taken off our records.
+
+If you don't expect this, please call us.`, "", "You get this mail because you had an account at {practice_name} with this address."),
 		notices: map[notice]accountMessage{
 			newDevice: newAccountMessage("{practice_name}: a new sign-in to your account", `Hello,
 
@@ -275,6 +281,11 @@ El enlace funciona hasta el {link_expires_on}. Si no sabe de qué se trata, no t
 Se indicó otra dirección de correo para su cuenta en {practice_name}. Hasta que se confirme, usted inicia sesión con esta.
 
 Si no fue usted, o no lo esperaba, por favor llámenos.`, "", ""),
+		addressReleased: newAccountMessage("{practice_name}: se cerró su cuenta", `Hola:
+
+Se cerró la cuenta en {practice_name} en la que usted iniciaba sesión con esta dirección de correo, y la dirección se quitó de nuestros registros.
+
+Si no lo esperaba, por favor llámenos.`, "", "Recibe este correo porque tenía una cuenta en {practice_name} con esta dirección."),
 		notices: map[notice]accountMessage{
 			newDevice: newAccountMessage("{practice_name}: un nuevo inicio de sesión en su cuenta", `Hola:
 

@@ -30,6 +30,7 @@ func TestLanguagesAreComplete(t *testing.T) {
 		}
 		pairs := map[string][2]accountMessage{
 			"new password": {first.newPassword, l.newPassword}, "new address": {first.newAddress, l.newAddress}, "address asked": {first.addressAsked, l.addressAsked},
+			"address released": {first.addressReleased, l.addressReleased},
 		}
 		for what, english := range first.notices {
 			pairs[string(what)] = [2]accountMessage{english, l.notices[what]}

@@ -240,11 +240,12 @@ func (p *Practice) answered(tx *db.Tx, who Actor, anybody bool, c db.Challenge, 
 	return owner, nil, err
 }
 
-// holder is the client or staff member of these ids; ErrNotFound when they may not come in.
+// holder is the client or staff member of these ids; ErrNotFound when they may not come in, as without an account or a password
+// of their own.
 func holder(tx *db.Tx, clientID, staffID int64) (who Actor, err error) {
 	if staffID != 0 {
 		who.staff.member, err = tx.StaffByID(staffID)
-		if err == nil && !who.staff.member.DisabledAt.IsZero() {
+		if err == nil && (StaffMember{who.staff.member}).State() != StaffActive {
 			return Actor{}, ErrNotFound
 		}
 		return who, err

@@ -46,7 +46,7 @@ type Portal struct {
 	Concern      bool          // a form they are filling in has a safety concern
 }
 
-// Portal shows a client their own forms.
+// Portal shows a client their own forms, but for those that they began in an account before this one.
 func (p *Practice) Portal(ctx context.Context, by Client) (portal Portal, err error) {
 	err = p.db.View(ctx, func(tx *db.Tx) error {
 		if portal.Organization, err = tx.Organization(); err != nil {
@@ -57,7 +57,7 @@ func (p *Practice) Portal(ctx context.Context, by Client) (portal Portal, err er
 			return err
 		}
 		for _, request := range requests {
-			if request.State() == db.FormRevoked {
+			if request.State() == db.FormRevoked || by.formerly(request) {
 				continue
 			}
 			r, err := p.open(tx, request)
@@ -84,7 +84,7 @@ const formSitting = idleLimit
 // looks at it within a quarter of an hour. It returns ErrNotFound for anybody else's, and db.ErrClosed for one that was revoked.
 func (p *Practice) OpenForm(ctx context.Context, by Client, id string) (r FormRequest, err error) {
 	err = p.db.Update(ctx, func(tx *db.Tx) error {
-		if r, err = p.formRequest(tx, by.reach(), id); err != nil {
+		if r, err = p.formRequest(tx, by, id); err != nil {
 			return err
 		}
 		act := db.Act("opened the form")
@@ -111,7 +111,7 @@ func (p *Practice) OpenForm(ctx context.Context, by Client, id string) (r FormRe
 // or revoked. Of the many small saves of one sitting only the first is in the audit log, after the opening of the form.
 func (p *Practice) SaveAnswers(ctx context.Context, by Client, id string, input func(name string) []string) (r FormRequest, err error) {
 	err = p.db.Update(ctx, func(tx *db.Tx) error {
-		if r, err = p.formRequest(tx, by.reach(), id); err != nil {
+		if r, err = p.formRequest(tx, by, id); err != nil {
 			return err
 		}
 		if !r.Open() {
@@ -127,7 +127,7 @@ func (p *Practice) SaveAnswers(ctx context.Context, by Client, id string, input 
 // returns ErrNotFound for a form that isn't the client's, and db.ErrClosed for one that was revoked.
 func (p *Practice) SubmitForm(ctx context.Context, by Client, id string, input func(name string) []string) (r FormRequest, err error) {
 	err = p.db.Update(ctx, func(tx *db.Tx) error {
-		if r, err = p.formRequest(tx, by.reach(), id); err != nil {
+		if r, err = p.formRequest(tx, by, id); err != nil {
 			return err
 		}
 		switch r.State() {
@@ -152,8 +152,18 @@ func (p *Practice) SubmitForm(ctx context.Context, by Client, id string, input f
 	return r, err
 }
 
-func (p *Practice) formRequest(tx *db.Tx, reach db.Reach, id string) (FormRequest, error) {
-	request, err := tx.FormRequest(reach, id)
+// formerly tells that a form was begun in an account that the client had before this one, and that was closed since: another
+// address joined anew, and whoever reads it may be somebody else.
+func (c Client) formerly(r db.FormRequest) bool {
+	return !r.StartedAt.IsZero() && r.StartedAt.Before(c.record.Portal.AccountAt)
+}
+
+// formRequest opens a client's own form; ErrNotFound for anybody else's, and for one of an account before this one.
+func (p *Practice) formRequest(tx *db.Tx, by Client, id string) (FormRequest, error) {
+	request, err := tx.FormRequest(by.reach(), id)
+	if err == nil && by.formerly(request) {
+		err = ErrNotFound
+	}
 	if err != nil {
 		return FormRequest{}, err
 	}

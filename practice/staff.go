@@ -260,7 +260,8 @@ func (p *Practice) ChangeStaff(ctx context.Context, by Administrator, id string,
 
 // ChangeStaffEmail puts another address in the place of a staff member's. Whoever has chosen a password is signed out, told
 // so at the old address, and chooses a new one with a link sent to the new address: the old password opens nothing any more,
-// so that nobody comes in who doesn't read that mail. Who is invited gets a new link, and the old one ends; who is disabled
+// so that nobody comes in who doesn't read that mail; nor do their passkeys, nor anything else of a second step, which goes with
+// it. Who is invited gets a new link, and the old one ends; who is disabled
 // gets one when they are enabled. Another spelling of the same address changes nothing else. It tells whether a link was
 // sent, and returns ErrNotFound, and Invalid for "email", also when nobody would be left as administrator.
 func (p *Practice) ChangeStaffEmail(ctx context.Context, by Administrator, id, address string) (sent bool, err error) {
@@ -276,7 +277,7 @@ func (p *Practice) ChangeStaffEmail(ctx context.Context, by Administrator, id, a
 		} else if err != nil || email.Canonical() == before.Email.Canonical() {
 			return err
 		}
-		if err := errors.Join(tx.SetStaffPassword(m.ID, ""), shutOut(tx, m.ID)); err != nil || !m.DisabledAt.IsZero() {
+		if err := errors.Join(tx.SetStaffPassword(m.ID, ""), tx.DropFactors(0, m.ID), tx.ForgetDevices(0, m.ID), shutOut(tx, m.ID)); err != nil || !m.DisabledAt.IsZero() {
 			return err
 		}
 		if before.PasswordHash != "" {
