@@ -116,8 +116,18 @@ func (s *Site) choosePassword(c *fiber.Ctx) error {
 	}
 	s.cookie.clear(c, linkCookie)
 	s.cookie.set(c, sessionCookie, session, 0)
-	if notice += onlyHalfway(who); link.Purpose == db.LinkNewAddress {
+	notice += onlyHalfway(who)
+	switch link.Purpose {
+	case db.LinkNewAddress:
 		notice = "address confirmed"
+	case db.LinkNewPassword:
+		has, err := s.Practice.HasPasskeys(c.UserContext(), who)
+		if err != nil {
+			return err
+		}
+		if has {
+			notice = "password chosen, passkeys"
+		}
 	}
 	s.notify(c, notice)
 	return s.seeOther(c, s.homeOf(who))

@@ -402,6 +402,16 @@ func (p *Practice) Passkeys(ctx context.Context, by Person) (all []Passkey, err 
 	return all, err
 }
 
+// HasPasskeys tells whether somebody who is in, or halfway, has a passkey: it signs them in whatever password they choose.
+func (p *Practice) HasPasskeys(ctx context.Context, who Actor) (has bool, err error) {
+	err = p.db.View(ctx, func(tx *db.Tx) error {
+		f, err := tx.Factors(who.ids())
+		has = f.Passkeys > 0
+		return err
+	})
+	return has, err
+}
+
 // Passkey is one of a person's own passkeys; ErrNotFound when it isn't theirs.
 func (p *Practice) Passkey(ctx context.Context, by Person, id string) (Passkey, error) {
 	all, err := p.Passkeys(ctx, by)
