@@ -25,7 +25,7 @@ var asksForNone = []string{
 	"AddClient", "ApplyImport", "ArchiveChosen", "ArchiveClient", "AskForAddress", "AuditLog", "CancelLetter", "CancelLetters",
 	"ChangeDefaultMessage", "ChangeLogo", "ChangeMessage", "ChangeOrganization", "ChangePassword", "ChangePortal",
 	"ChangeReminders", "ChangeSelection", "CheckAudit", "ClientToEdit", "Confirm", "DropImport", "DropOwnMessage", "ExportForm",
-	"KeepImport", "LetterDetails", "LiftAddressMarks", "MarkBounced", "OpenClient", "OpenForm", "ReadForm", "ReleaseAddress",
+	"KeepImport", "LetterDetails", "LiftAddressMarks", "MarkBounced", "OpenClient", "OpenForm", "ReadForm",
 	"RemoveLogo", "RenamePasskey", "Resend", "ResendAddressLink", "ResendChosen", "ResendJoin", "RestoreClient", "RetryLetter",
 	"RetryLetters", "ReviewForm", "RevokeForm", "RevokeInvitation", "SaveAnswers", "SaveDraft", "Send", "SendTestLetter",
 	"SignClientOut", "SignOutAt", "SignOutElsewhere", "SignOutEverywhere", "SignStaffOut", "StartClientDraft", "SubmitForm",
