@@ -16,7 +16,7 @@ var asksForProof = []string{
 	"AddPasskey", "AddStaff", "AssignChosen", "AssignClient", "ChangeClient", "ChangeMail", "ChangeStaff", "ChangeStaffEmail",
 	"DeleteClient", "DisableStaff", "EnableStaff", "EnrolAuthenticator", "ExportAudit", "ExportClients", "ExportForms",
 	"ExportSendings", "ExportStates", "ForgetMail", "NewRecoveryCodes", "PauseOutbox", "RemoveAuthenticator", "RemoveClientStep",
-	"RemovePasskey", "RemoveStaffStep", "RequireStep", "ResumeOutbox", "RotateKey", "StartImport",
+	"ReleaseAddress", "RemovePasskey", "RemoveStaffStep", "RequireStep", "ResumeOutbox", "RotateKey", "StartImport",
 }
 
 // asksForNone are those that don't: they take nobody's data out, and give nobody more than they had; or, like ChangePassword and
