@@ -306,7 +306,7 @@ func TestAccessMatrix(t *testing.T) {
 							}
 						}
 					}
-					if r.method != "GET" && !denied && i+1 < len(people) {
+					if r.method != "GET" && !a.refused() && i+1 < len(people) {
 						stage() // a write may change what the next is told
 					}
 				}

@@ -236,7 +236,7 @@ func TestRacingCodes(t *testing.T) {
 	phone, codes := s.hasStep("mia@mail.example")
 	for _, code := range []string{phone.code(0), codes[4]} {
 		var browsers []*browser
-		for range 6 {
+		for range 5 { // as many as one person may have halfway in
 			b := s.as("")
 			b.signIn("mia@mail.example", "").wantTo(secondStepOf(""))
 			browsers = append(browsers, b)
