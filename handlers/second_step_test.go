@@ -245,7 +245,7 @@ func TestRacingCodes(t *testing.T) {
 		var wait sync.WaitGroup
 		for _, b := range browsers {
 			wait.Go(func() {
-				if b.post(secondStepPath, "code", code).status == http.StatusSeeOther {
+				if a := b.post(secondStepPath, "code", code); a.header.Get("Location") == "/portal" {
 					taken.Add(1)
 				}
 			})
