@@ -284,7 +284,7 @@ func (s *server) waitFor(t *testing.T, words string) {
 
 // TestAuditVerifyWritesNothing verifies in a folder where nobody may write, as somebody who isn't root.
 func TestAuditVerifyWritesNothing(t *testing.T) {
-	folder, head := auditedFolder(t)
+	folder, _ := auditedFolder(t)
 	before := listed(t, folder)
 	if said, ok := auditVerify(t, folder); !ok {
 		t.Fatal(said)
@@ -292,7 +292,7 @@ func TestAuditVerifyWritesNothing(t *testing.T) {
 	if after := listed(t, folder); after != before {
 		t.Errorf("files before:\n%sand after:\n%s", before, after)
 	}
-	folder, head = auditedFolder(t)
+	folder, head := auditedFolder(t)
 	path, err := program()
 	if err != nil {
 		t.Fatal(err)

@@ -74,19 +74,6 @@ func furnish(t *testing.T, with func(*db.Tx, *house) error) *house {
 	return h
 }
 
-// change changes records while nothing serves.
-func (h *house) change(with func(*db.Tx) error) {
-	h.t.Helper()
-	d, err := db.Open(h.t.Context(), h.folder, "", time.Now)
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	defer d.Close()
-	if err := d.Update(h.t.Context(), with); err != nil {
-		h.t.Fatal(err)
-	}
-}
-
 func address(t testing.TB, s string) db.Email {
 	t.Helper()
 	e, err := db.ParseEmail(s)

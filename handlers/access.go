@@ -116,11 +116,12 @@ var roleWords = map[db.Role]string{
 }
 
 const (
-	sessionCookie  = "session"
-	noticeCookie   = "notice"
-	linkCookie     = "link"
-	notMeantCookie = "not-meant"
-	deviceCookie   = "device"
+	sessionCookie   = "session"
+	noticeCookie    = "notice"
+	linkCookie      = "link"
+	notMeantCookie  = "not-meant"
+	deviceCookie    = "device"
+	enrolmentCookie = "enrolment"
 )
 
 // deviceLife is how long a browser is known after somebody signed in at it.

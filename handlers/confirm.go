@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 
 	"anteroom/db"
@@ -35,6 +36,7 @@ type proofPage struct {
 	Action  string
 	Fields  []sentField
 	Typed   bool   // they had sent something
+	File    bool   // what they asked for comes as a file, and this page stays
 	Back    string // where they were, for who would rather not
 	Ways    db.Factors
 	Passkey *passkeyButton // where they have one
@@ -57,6 +59,7 @@ func (s *Site) askConfirm(c *fiber.Ctx, wrong practice.Invalid) error {
 		return s.refuse(c)
 	}
 	page := proofPage{Shell: s.shell(c, "Confirm it’s you", ""), Action: c.OriginalURL(), Back: cameFrom(c), Errors: wrong}
+	page.File = slices.Contains([]string{exportPath, auditPath}, c.Path())
 	if !local(page.Action) {
 		return practice.ErrNotFound
 	}

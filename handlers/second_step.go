@@ -1,10 +1,12 @@
 package handlers
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"html/template"
 	"strings"
+	"time"
 
 	"anteroom/db"
 	"anteroom/practice"
@@ -61,16 +63,22 @@ type setUpStepPage struct {
 	appToSetUp
 	Next    string
 	Client  bool
+	Phone   string
 	Passkey *passkeyButton
 	Errors  practice.Invalid
 }
 
 func (s *Site) showSetUpStep(c *fiber.Ctx, by practice.Halfway, next string, wrong practice.Invalid) error {
-	e, err := s.Practice.FirstEnrolment(c.UserContext(), by, c.FormValue("enrolment"))
+	e, err := s.Practice.FirstEnrolment(c.UserContext(), by, s.waitingEnrolment(c))
 	if err != nil {
 		return err
 	}
-	page := setUpStepPage{Shell: s.shell(c, "Set up your second step", ""), Next: next, Client: by.IsClient(), Errors: wrong}
+	s.cookie.set(c, enrolmentCookie, e.Sealed, enrolmentLife)
+	o, err := s.Practice.Organization(c.UserContext())
+	if err != nil {
+		return err
+	}
+	page := setUpStepPage{Shell: s.shell(c, "Set up your second step", ""), Next: next, Client: by.IsClient(), Phone: o.Phone, Errors: wrong}
 	page.Passkey = s.passkeyButton(passkeyButton{Options: firstPasskeyPath, Words: "Use a passkey", Problem: wrong["passkey"], Primary: true})
 	if page.appToSetUp, err = newAppToSetUp(e); err != nil {
 		return err
@@ -79,6 +87,15 @@ func (s *Site) showSetUpStep(c *fiber.Ctx, by practice.Halfway, next string, wro
 		c.Status(fiber.StatusUnprocessableEntity)
 	}
 	return s.show(c, "second_step/set_up", page)
+}
+
+// enrolmentLife is how long a browser keeps what it is setting up.
+const enrolmentLife = 15 * time.Minute
+
+// waitingEnrolment is the authenticator app that somebody is setting up, sealed: going to the app and coming back to a page that the
+// phone has dropped must not make another.
+func (s *Site) waitingEnrolment(c *fiber.Ctx) string {
+	return cmp.Or(c.FormValue("enrolment"), s.cookie.get(c, enrolmentCookie))
 }
 
 // onlyHalfway is what the name of a notice ends with that greets somebody who owes the second step.
@@ -125,6 +142,7 @@ func (s *Site) takeSecondStep(c *fiber.Ctx, by practice.Halfway) error {
 // enrolled shows the recovery codes of who set up their first second step, and sends everybody else on with a notice.
 func (s *Site) enrolled(c *fiber.Ctx, e practice.Enrolled, next, notice string) error {
 	s.cookie.set(c, sessionCookie, e.Session, 0)
+	s.cookie.clear(c, enrolmentCookie)
 	c.Locals(actorKey, e.Who)
 	if len(e.Codes) > 0 {
 		if !local(next) {

@@ -92,6 +92,9 @@ func TestStaffSetUpTheirSecondStepAndTakeIt(t *testing.T) {
 	if again.hidden("enrolment") != page.hidden("enrolment") || again.text("#secret") != page.text("#secret") || again.hidden("next") != "/clients?q=ann" {
 		t.Error("a wrong code changes what the app was told, or where to go on")
 	}
+	if back := tom.get(to); back.text("#secret") != page.text("#secret") {
+		t.Error("whoever comes back from the app finds another key")
+	}
 	before := tom.cookies[sessionCookie]
 	a := tom.post(secondStepPath, "next", "/clients?q=ann", "enrolment", page.hidden("enrolment"), "code", phone.code(0)[:3]+" "+phone.code(0)[3:])
 	a.want(http.StatusOK, "Your recovery codes")

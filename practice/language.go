@@ -430,10 +430,13 @@ func spanishClock(t time.Time) string {
 // UnknownBrowser is a browser that doesn't say what it is.
 const UnknownBrowser = "A browser that doesn't say which"
 
+// practicesBrowser is where somebody else did what a person is told of.
+const practicesBrowser = "A browser of the practice"
+
 // spanishBrowser says in Spanish what a browser calls itself. Names stay as they are.
 func spanishBrowser(words string) string {
 	if words == "" {
 		return "Un navegador que no dice cuál es"
 	}
-	return strings.NewReplacer("A browser", "Un navegador", " on ", " en ").Replace(words)
+	return strings.NewReplacer("A browser", "Un navegador", " on ", " en ", " of the practice", " de la consulta").Replace(words)
 }

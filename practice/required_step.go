@@ -115,7 +115,7 @@ func (p *Practice) removeStep(ctx context.Context, by Administrator, find func(*
 		if err := errors.Join(tx.DropFactors(clientID, staffID), tx.EndSessions(clientID, staffID), tx.Audit(entry)); err != nil {
 			return err
 		}
-		return p.tell(tx, who, stepRemoved, Browser{})
+		return p.tell(tx, who, stepRemoved, Browser{Words: practicesBrowser})
 	})
 	if err == nil {
 		p.config.Wake()

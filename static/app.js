@@ -121,7 +121,7 @@
   on('discard', () => [unsaved, saving, failing].forEach(parts => parts.clear()))
 
   // A form that came back puts the focus where its first fault is, unless a summary or a field has asked for it.
-  if (!document.querySelector('[autofocus]')) document.querySelector('.error')?.closest('.field')?.querySelector('input, textarea, select')?.focus()
+  if (!document.querySelector('[autofocus]')) document.querySelector('.field .error:not(:empty)')?.closest('.field')?.querySelector('input, textarea, select')?.focus()
 
   // <input type="checkbox" data-show="password"> shows what is typed there; without script it stays hidden itself.
   document.querySelectorAll('[data-show]').forEach(box => { box.closest('label').hidden = false })

@@ -46,7 +46,7 @@
 
   const countDown = () => {
     const n = Math.max(0, Math.ceil(remaining()))
-    warning.querySelector('.countdown').textContent = `0:${String(n).padStart(2, '0')}`
+    warning.querySelector('.countdown').textContent = `${Math.floor(n / 60)}:${String(n % 60).padStart(2, '0')}`
     if (n <= 30) said.textContent = n <= 10 ? said.dataset.ten : said.dataset.thirty
   }
   const warn = more => {
