@@ -232,7 +232,10 @@ func (db *DB) run(ctx context.Context, pool *sql.DB, writes bool, fn func(*Tx) e
 	if err := fn(tx); err != nil {
 		return named(cmp.Or(ctx.Err(), err))
 	}
-	return named(sqlTx.Commit())
+	if err := sqlTx.Commit(); err != nil {
+		return named(cmp.Or(ctx.Err(), err)) // ended as it was about to commit, it was rolled back
+	}
+	return nil
 }
 
 func (db *DB) migrate(ctx context.Context) error {
