@@ -25,8 +25,9 @@ const (
 // enrolling is what an authenticator app's secret is sealed for, in the form that sets it up.
 const enrolling = "enrolment"
 
-// codeMismatch is the one answer to a code that isn't one, was used, or comes too late.
+// codeMismatch is the one answer to a code of an app that isn't one, was used, or comes too late; recoveryMismatch that to a recovery code.
 var codeMismatch = Invalid{"code": "That code doesn't work now. Codes of the app change every half minute and count once: try the next one."}
+var recoveryMismatch = Invalid{"code": "That recovery code doesn't work now. Each of them works once: check how it is spelled, or take another."}
 
 // IsClient tells that it is a client who owes the second step, not a staff member.
 func (h Halfway) IsClient() bool { return h.who.client.record.ID != 0 }
@@ -80,7 +81,9 @@ func (p *Practice) takeCode(ctx context.Context, who Actor, token, code string, 
 		}
 		how, err := useCode(tx, who, code)
 		if errors.Is(err, ErrNotFound) {
-			wrong = codeMismatch
+			if wrong = codeMismatch; isRecoveryCode(code) {
+				wrong = recoveryMismatch
+			}
 			if err := errors.Join(tx.AddAttempt(account), tx.AddAttempt(place), tx.Audit(who.entry("gave a wrong code"))); err != nil || !who.halfway || n+1 < guessesByAccount {
 				return err
 			}
