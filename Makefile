@@ -109,7 +109,7 @@ modules:
 test:
 	$(call step,every test but the browser story, with the race detector but for four tables; then those)
 	go test -race -timeout 12m -skip '$(ONE_BY_ONE)' ./...
-	go test -count=1 -timeout 12m ./handlers
+	go test -timeout 12m -run '$(ONE_BY_ONE)' ./handlers
 	go -C tools test ./licenses
 
 fuzz:
