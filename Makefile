@@ -7,7 +7,7 @@ export BROWSER ?= /usr/bin/chromium
 # Everywhere, so that every step finds what another has compiled: SQLite takes minutes.
 export GOFLAGS := $(GOFLAGS) -trimpath
 # Counted, not timed: when its time is up, go test may call a run in progress a failure.
-FUZZ ?= 3000x
+FUZZ ?= 2000x
 # Without the checkout's own stamp: the same files make the same bytes, with .git beside them or not.
 STATIC = -buildvcs=false -tags sqlite_omit_load_extension,netgo,osusergo \
 	-ldflags '-s -w -X main.release=$(RELEASE) -linkmode external -extldflags "-static"'
