@@ -35,7 +35,7 @@ check: setup format vet lint modules build test fuzz spam story reproduce ## eve
 	@printf '\n== check: all of it passed\n'
 
 bench: static ## measure: search over 100,000 clients, invitations, cold start, memory
-	$(call step,the program beside its parts, turn by turn)
+	$(call step,the program beside its parts turn by turn)
 	ANTEROOM_PROGRAM=$(CURDIR)/anteroom go test -run '^$$' -bench '^BenchmarkAnteroom$$' -benchtime 1x -timeout 15m .
 
 prove: FUZZ = 200000x
@@ -44,7 +44,7 @@ prove: setup fuzz ## what takes too long for every change: fuzz, kill the progra
 	ANTEROOM_KILLS=1000 go test -count=1 -v -timeout 30m -run '^Test(Killed|Terminated)' .
 	$(call step,many guess passwords at once: others wait less than a second)
 	ANTEROOM_FLOOD=5000 go test -count=1 -v -timeout 30m -run '^TestLoginFlood$$' .
-	$(call step,how long signing in and a forgotten password take, for known and unknown accounts 5000 times each)
+	$(call step,how long signing in and a forgotten password take for known and unknown accounts: 5000 times each)
 	ANTEROOM_TIMINGS=5000 go test -count=1 -v -timeout 30m -run '^TestTimingTellsNothing$$' .
 	$(call step,every hostile string through every field to every place that shows it)
 	ANTEROOM_HOSTILE=100000 ANTEROOM_BROWSER=$(BROWSER) go test -count=1 -v -timeout 60m -run '^Test(HostileStringsStayText|StoryHostile)$$' .
@@ -107,7 +107,7 @@ modules:
 	go -C tools mod verify
 
 test:
-	$(call step,every test but the browser story, with the race detector but for four tables; then those)
+	$(call step,every test but the browser story: with the race detector and then four tables without)
 	go test -race -timeout 12m -skip '$(ONE_BY_ONE)' ./...
 	go test -timeout 12m -run '$(ONE_BY_ONE)' ./handlers
 	go -C tools test ./licenses
@@ -127,7 +127,7 @@ spam:
 		! grep -qE '^(FAIL|--- FAIL|\s*--- SKIP|panic:)' .cache/spam.log && grep -q '^--- PASS: TestNoLetterLooksLikeSpam' .cache/spam.log
 
 story:
-	$(call step,the story in a real browser, with axe on every screen)
+	$(call step,the story in a real browser and axe on every screen)
 	@mkdir -p .cache
 	@ANTEROOM_BROWSER=$(BROWSER) go test -count=1 -v -timeout 12m -run '^TestStory' . 2>&1 | tee .cache/story.log; \
 		! grep -qE '^(FAIL|--- FAIL|\s*--- SKIP|panic:)' .cache/story.log && grep -q '^--- PASS: TestStory' .cache/story.log

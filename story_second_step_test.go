@@ -132,7 +132,7 @@ func TestStorySecondStep(t *testing.T) {
 
 	olga.clicks("link", client[0])
 	olga.at("/clients/[^/]+")
-	olga.clicks("link", "Remove, if they lost it")
+	olga.clicks("link", "Remove their second step")
 	olga.at("/clients/[^/]+/second-step")
 	olga.inspects("client-second-step")
 	olga.clicks("button", "Remove their second step")

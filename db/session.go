@@ -26,6 +26,8 @@ const (
 	halfwayKept  = 5
 )
 
+func newSessionToken() string { return rand.Text() + rand.Text() } // 256 bits
+
 // AddSession signs a client or a staff member in wholly, as s says, and returns the cookie's value.
 func (tx *Tx) AddSession(s Session) (token string, err error) {
 	if s.SteppedAt.IsZero() { // no step is owed: none of theirs is halfway
@@ -40,7 +42,7 @@ func (tx *Tx) AddHalfwaySession(s Session) (token string, err error) {
 }
 
 func (tx *Tx) addSession(s Session, among string, keep int) (token string, err error) {
-	token = rand.Text() + rand.Text() // 256 bits
+	token = newSessionToken()
 	_, err = tx.exec("INSERT INTO sessions (id, public_id, client_id, staff_id, device, created_at, seen_at, stepped_at, confirmed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
 		tokenHash(token), uuid.NewString(), orNull(s.ClientID), orNull(s.StaffID), s.Device, ms(tx.now), ms(tx.now), ms(s.SteppedAt), ms(tx.now))
 	if err != nil {
@@ -84,7 +86,7 @@ func (tx *Tx) TouchSession(token string) error {
 // ConfirmSession notes that the session's owner proved now who they are, and by a second step if stepped, and gives it another
 // cookie's value, for somebody may have seen the one before. ErrNotFound when it ended meanwhile.
 func (tx *Tx) ConfirmSession(token string, stepped bool) (renewed string, err error) {
-	renewed = rand.Text() + rand.Text()
+	renewed = newSessionToken()
 	n, err := tx.exec("UPDATE sessions SET id = ?1, seen_at = ?2, confirmed_at = ?2, stepped_at = CASE WHEN ?3 THEN ?2 ELSE stepped_at END WHERE id = ?4",
 		tokenHash(renewed), ms(tx.now), stepped, tokenHash(token))
 	if err == nil && n == 0 {
@@ -98,7 +100,7 @@ func (tx *Tx) ConfirmSession(token string, stepped bool) (renewed string, err er
 
 // RenewSession gives a session another cookie's value. ErrNotFound when it ended meanwhile.
 func (tx *Tx) RenewSession(token string) (renewed string, err error) {
-	renewed = rand.Text() + rand.Text()
+	renewed = newSessionToken()
 	n, err := tx.exec("UPDATE sessions SET id = ? WHERE id = ?", tokenHash(renewed), tokenHash(token))
 	if err == nil && n == 0 {
 		err = ErrNotFound

@@ -124,16 +124,13 @@ const (
 	enrolmentCookie = "enrolment"
 )
 
-// deviceLife is how long a browser is known after somebody signed in at it.
-const deviceLife = 365 * 24 * time.Hour
-
 // browser is what a request tells of the browser that it comes from, which from then on has a cookie of its own.
 func (s *Site) browser(c *fiber.Ctx) practice.Browser {
 	device := s.cookie.get(c, deviceCookie)
 	if len(device) != len(newDevice()) {
 		device = newDevice()
 	}
-	s.cookie.set(c, deviceCookie, device, deviceLife)
+	s.cookie.set(c, deviceCookie, device, practice.DeviceLife)
 	return practice.Browser{Network: s.network(c), Device: device, Words: browserWords(c.Get(fiber.HeaderUserAgent))}
 }
 

@@ -63,22 +63,18 @@ func (s *Site) removeStaffStep(c *fiber.Ctx, by practice.Administrator) error {
 }
 
 func (s *Site) clientStepToRemove(c *fiber.Ctx, by practice.Administrator) error {
-	client, err := s.Practice.ClientToEdit(c.UserContext(), by.Staff, c.Params("id"))
+	client, required, err := s.Practice.ClientStepToRemove(c.UserContext(), by, c.Params("id"))
 	if err != nil {
-		return err
-	}
-	who, err := s.Practice.RequiredStep(c.UserContext(), by)
-	if err != nil {
-		return err
+		return s.stepRemoved(c, "/clients/"+c.Params("id"), err)
 	}
 	text := "Do this when they lost their phone and their recovery codes. Make sure that it is they who ask: speak with them, don’t go by a mail. " +
 		"They are signed out everywhere, and a mail tells them. Then they sign in with their password alone"
-	if who.OfClients {
+	if required {
 		text += ", and set up a second step again before they are in."
 	} else {
 		text += ", until they set up a second step again."
 	}
-	page := confirmPage{Client: client.Client, Shell: s.shell(c, "Remove the second step of "+fullName(client.Client)+"?", "clients"), Text: text,
+	page := confirmPage{Client: client, Shell: s.shell(c, "Remove the second step of "+fullName(client)+"?", "clients"), Text: text,
 		Action: "/clients/" + client.PublicID + "/second-step", Button: "Remove their second step", Cancel: "Keep it"}
 	return s.show(c, "clients/confirm", page)
 }
@@ -87,7 +83,7 @@ func (s *Site) removeClientStep(c *fiber.Ctx, by practice.Administrator) error {
 	return s.stepRemoved(c, "/clients/"+c.Params("id"), s.Practice.RemoveClientStep(c.UserContext(), by, c.Params("id")))
 }
 
-// stepRemoved leads back to whose second step was removed.
+// stepRemoved leads back to whose second step was removed, or who has none.
 func (s *Site) stepRemoved(c *fiber.Ctx, page string, err error) error {
 	notice := "step removed"
 	if errors.Is(err, practice.ErrNoStep) {

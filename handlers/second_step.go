@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"html/template"
 	"strings"
-	"time"
 
 	"anteroom/db"
 	"anteroom/practice"
@@ -73,14 +72,13 @@ func (s *Site) showSetUpStep(c *fiber.Ctx, by practice.Halfway, next string, wro
 	if err != nil {
 		return err
 	}
-	s.cookie.set(c, enrolmentCookie, e.Sealed, enrolmentLife)
 	o, err := s.Practice.Organization(c.UserContext())
 	if err != nil {
 		return err
 	}
 	page := setUpStepPage{Shell: s.shell(c, "Set up your second step", ""), Next: next, Client: by.IsClient(), Phone: o.Phone, Errors: wrong}
 	page.Passkey = s.passkeyButton(passkeyButton{Options: firstPasskeyPath, Words: "Use a passkey", Problem: wrong["passkey"], Primary: true})
-	if page.appToSetUp, err = newAppToSetUp(e); err != nil {
+	if page.appToSetUp, err = s.appToSetUp(c, e); err != nil {
 		return err
 	}
 	if wrong != nil {
@@ -88,9 +86,6 @@ func (s *Site) showSetUpStep(c *fiber.Ctx, by practice.Halfway, next string, wro
 	}
 	return s.show(c, "second_step/set_up", page)
 }
-
-// enrolmentLife is how long a browser keeps what it is setting up.
-const enrolmentLife = 15 * time.Minute
 
 // waitingEnrolment is the authenticator app that somebody is setting up, sealed: going to the app and coming back to a page that the
 // phone has dropped must not make another.
@@ -171,7 +166,9 @@ type appToSetUp struct {
 	Picture qrCode
 }
 
-func newAppToSetUp(e practice.Enrolment) (appToSetUp, error) {
+// appToSetUp shows an app what it needs to know. The browser keeps it too, for waitingEnrolment.
+func (s *Site) appToSetUp(c *fiber.Ctx, e practice.Enrolment) (appToSetUp, error) {
+	s.cookie.set(c, enrolmentCookie, e.Sealed, practice.EnrolmentLife)
 	picture, err := newQRCode(e.URL)
 	return appToSetUp{e, picture}, err
 }

@@ -322,6 +322,9 @@ func TestOwnSecurity(t *testing.T) {
 	mia.get(securityPath).want(http.StatusOK, "You sign in with your password alone")
 	page := mia.get(authenticatorPath)
 	phone := mia.adds(page)
+	if mia.get(authenticatorPath).text("#secret") != page.text("#secret") {
+		t.Error("whoever comes back from the app finds another key")
+	}
 	mia.post(authenticatorPath, "enrolment", page.hidden("enrolment"), "code", "12").wantError("code", "That isn't the code")
 	mia.post(authenticatorPath, "enrolment", "x."+page.hidden("enrolment"), "code", phone.code(0)).wantError("code", "took too long")
 	a := mia.post(authenticatorPath, "enrolment", page.hidden("enrolment"), "code", phone.code(0)).want(http.StatusOK, "Your recovery codes")
@@ -398,6 +401,7 @@ func TestRemovingAnothersStep(t *testing.T) {
 	olga.follow(olga.post(staff+"/second-step").wantTo(staff)).want(http.StatusOK, "is removed")
 	olga.follow(olga.post(staff+"/second-step").wantTo(staff)).want(http.StatusOK, "over already")
 	olga.get(staff + "/second-step").wantTo(staff)
+	olga.get(client + "/second-step").wantTo(client)
 	mia.get("/portal").wantTo("/sign-in?next=%2Fportal")
 	tom.get("/clients").wantTo("/sign-in?next=%2Fclients")
 	if f := s.steps("mia@mail.example"); f != (db.Factors{}) {

@@ -60,7 +60,7 @@ func (s *Site) authenticator(c *fiber.Ctx, by practice.Person) error {
 }
 
 func (s *Site) showAuthenticator(c *fiber.Ctx, by practice.Person, wrong practice.Invalid) error {
-	e, err := s.Practice.Enrolment(c.UserContext(), by, c.FormValue("enrolment"))
+	e, err := s.Practice.Enrolment(c.UserContext(), by, s.waitingEnrolment(c))
 	if err != nil {
 		return err
 	}
@@ -69,7 +69,7 @@ func (s *Site) showAuthenticator(c *fiber.Ctx, by practice.Person, wrong practic
 		return err
 	}
 	page := authenticatorPage{Shell: s.shell(c, "Set up an authenticator app", ""), Anew: how.Authenticator, Errors: wrong}
-	if page.appToSetUp, err = newAppToSetUp(e); err != nil {
+	if page.appToSetUp, err = s.appToSetUp(c, e); err != nil {
 		return err
 	}
 	if wrong != nil {

@@ -22,8 +22,8 @@ const (
 // noticesADay is how often a person is told the same in a day.
 const noticesADay = 5
 
-// deviceLife is how long a browser is known after somebody was in at it.
-const deviceLife = 365 * 24 * time.Hour
+// DeviceLife is how long a browser is known after somebody was in at it.
+const DeviceLife = 365 * 24 * time.Hour
 
 // tell queues the letter that tells a person, in their language, what happened to their account just now, and at which browser.
 // One that waits for more than a day is dropped. While one that says the same waits already, or after noticesADay of them, there is

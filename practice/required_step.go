@@ -85,6 +85,26 @@ func (p *Practice) RemoveStaffStep(ctx context.Context, by Administrator, id str
 	})
 }
 
+// ClientStepToRemove returns a client whose second step can be removed, and whether they have to set it up anew then. Administrators
+// may; ErrNoStep for a client who has none.
+func (p *Practice) ClientStepToRemove(ctx context.Context, by Administrator, publicID string) (c db.Client, required bool, err error) {
+	if !by.administers() {
+		return c, false, ErrNotAllowed
+	}
+	err = p.db.View(ctx, func(tx *db.Tx) error {
+		if c, err = tx.Client(by.reach(), publicID); err != nil {
+			return err
+		}
+		s, err := security(tx, Actor{client: Client{c}})
+		if err == nil && !s.Any() {
+			err = ErrNoStep
+		}
+		required = s.Required
+		return err
+	})
+	return c, required, err
+}
+
 // RemoveClientStep does the same for a client's portal account.
 func (p *Practice) RemoveClientStep(ctx context.Context, by Administrator, publicID string) error {
 	return p.removeStep(ctx, by, func(tx *db.Tx) (who Actor, e db.AuditEntry, err error) {

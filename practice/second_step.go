@@ -17,10 +17,12 @@ import (
 )
 
 const (
-	codePeriod    = 30 // seconds for which an authenticator app shows a code
-	codeDrift     = 1  // codes before and after that are taken too: clocks differ, and people type slowly
-	enrolmentLife = 15 * time.Minute
+	codePeriod = 30 // seconds for which an authenticator app shows a code
+	codeDrift  = 1  // codes before and after that are taken too: clocks differ, and people type slowly
 )
+
+// EnrolmentLife is how long setting up an authenticator app may take.
+const EnrolmentLife = 15 * time.Minute
 
 // enrolling is what an authenticator app's secret is sealed for, in the form that sets it up.
 const enrolling = "enrolment"
@@ -242,7 +244,7 @@ func (p *Practice) enrolment(tx *db.Tx, who Actor, sealed string) (Enrolment, er
 	if errors.Is(err, ErrNotFound) {
 		secret = make([]byte, 20)
 		rand.Read(secret)
-		sealed = tx.SealFor(clientID, staffID, enrolling, secret, tx.Now().Add(enrolmentLife))
+		sealed = tx.SealFor(clientID, staffID, enrolling, secret, tx.Now().Add(EnrolmentLife))
 	} else if err != nil {
 		return Enrolment{}, err
 	}

@@ -40,7 +40,7 @@ func (p *Practice) Sweep(ctx context.Context) error {
 			func(tx *db.Tx) (bool, error) { return tx.SweepMails(before(-letterLife)) },
 			func(tx *db.Tx) (bool, error) { return tx.SweepLetters(before(-letterLife)) },
 			func(tx *db.Tx) (bool, error) { return tx.SweepLinks(before(-letterLife)) },
-			func(tx *db.Tx) (bool, error) { return tx.SweepDevices(before(-deviceLife)) })
+			func(tx *db.Tx) (bool, error) { return tx.SweepDevices(before(-DeviceLife)) })
 	}
 	for _, sweep := range sweeps {
 		for more := true; more; {
