@@ -62,9 +62,8 @@ func TestStoryMonday(t *testing.T) {
 	for i, family := range families {
 		found := map[string]string{"Dunmere": "6 clients"}[family]
 		olga.searches(strings.ToLower(family), cmp.Or(found, "7 clients"))
-		for j, first := range []string{"Ada", "Bo", "Cy", "Di", "Ed"} {
+		for _, first := range []string{"Ada", "Bo", "Cy", "Di", "Ed"} {
 			olga.clicks("checkbox", family+", "+first)
-			olga.sees(fmt.Sprint(5*i+j+1, " client"))
 		}
 		olga.sees(fmt.Sprint(5*(i+1), " clients selected"))
 	}

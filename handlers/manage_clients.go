@@ -126,7 +126,7 @@ func (s *Site) selectClients(c *fiber.Ctx, by practice.Administrator) error {
 		page.Selection, page.Reselected, page.Dropped = selection, true, change.Drop != "" && selection.Count > 0
 		return s.show(c, "organization/_found", page)
 	case partly(c):
-		return s.show(c, "organization/_selection", manageClientsPage{Selection: selection})
+		return s.show(c, "organization/_selection", manageClientsPage{Selection: selection, Part: true})
 	}
 	if to := c.FormValue("to"); local(to) {
 		return s.seeOther(c, to)
