@@ -23,6 +23,7 @@ const (
 	confirmPrefix   = ":confirm-"
 	confirmPassword = confirmPrefix + "password"
 	confirmCode     = confirmPrefix + "code"
+	confirmRecovery = confirmPrefix + "recovery" // a recovery code
 	confirmPasskey  = confirmPrefix + "passkey"
 	confirmKept     = confirmPrefix + "kept-" // before the name of a field with a secret, which waits sealed
 )
@@ -30,9 +31,51 @@ const (
 // isSecret matches the names of fields in which secrets are typed: they are not told again, not even to who typed them.
 var isSecret = regexp.MustCompile(`password|secret|token$`)
 
+// needsProof tells in words what is asked for at the routes that may ask for a proof.
+var needsProof = map[string]string{
+	"/clients/:id/edit":            "change a client’s address",
+	"/clients/:id/release-address": "release a client’s address",
+	"/clients/:id/therapists":      "change who sees a client",
+	"/clients/:id/second-step":     "remove a client’s second step",
+	"/clients/:id/delete":          "delete a client",
+	"/clients/chosen":              "change who sees the chosen clients",
+	staffPath:                      "add a staff member",
+	staffPath + "/:id":             "change a staff member’s rights",
+	staffPath + "/:id/email":       "change a staff member’s address",
+	staffPath + "/:id/clients":     "change whom a staff member sees",
+	staffPath + "/:id/second-step": "remove a staff member’s second step",
+	staffPath + "/:id/disable":     "disable a staff member",
+	staffPath + "/:id/enable":      "enable a staff member",
+	mailSettingsPath:               "change how mail is sent",
+	mailPath + "/forget":           "change how mail is sent",
+	mailPath + "/outbox":           "let letters leave again",
+	requiredStepPath:               "change who takes a second step",
+	keysPath + "/rotate":           "change the key",
+	importPath + "/:id":            "change clients by a list",
+	exportPath:                     "download a list",
+	invitationsPath:                "download the list of invitations",
+	auditPath:                      "download the audit log",
+	authenticatorPath:              "set up an authenticator app",
+	authenticatorPath + "/remove":  "remove your authenticator app",
+	newPasskeyPath:                 "add a passkey",
+	passkeysPath + "/:id/remove":   "remove a passkey",
+	recoveryCodesPath:              "make new recovery codes",
+}
+
+// askedFor tells in words what a request asked for that needs a proof.
+func askedFor(c *fiber.Ctx) string {
+	for route, act := range needsProof {
+		if fiber.RoutePatternMatch(c.Path(), route) {
+			return act
+		}
+	}
+	return ""
+}
+
 // proofPage asks a person to prove who they are, and holds what they had sent, so that nothing has to be typed again.
 type proofPage struct {
 	Shell
+	Act     string // what they asked for, in words
 	Action  string
 	Fields  []sentField
 	Typed   bool   // they had sent something
@@ -40,6 +83,7 @@ type proofPage struct {
 	Back    string // where they were, for who would rather not
 	Ways    db.Factors
 	Passkey *passkeyButton // where they have one
+	Code    codeField
 	Errors  practice.Invalid
 }
 
@@ -58,7 +102,7 @@ func (s *Site) askConfirm(c *fiber.Ctx, wrong practice.Invalid) error {
 	if !ok {
 		return s.refuse(c)
 	}
-	page := proofPage{Shell: s.shell(c, "Confirm it’s you", ""), Action: c.OriginalURL(), Back: cameFrom(c), Errors: wrong}
+	page := proofPage{Shell: s.shell(c, "Confirm it’s you", ""), Act: askedFor(c), Action: c.OriginalURL(), Back: cameFrom(c), Errors: wrong}
 	page.File = slices.Contains([]string{exportPath, auditPath}, c.Path())
 	if !local(page.Action) {
 		return practice.ErrNotFound
@@ -67,6 +111,7 @@ func (s *Site) askConfirm(c *fiber.Ctx, wrong practice.Invalid) error {
 	if page.Ways, err = s.Practice.Ways(c.UserContext(), by); err != nil {
 		return err
 	}
+	page.Code = newCodeField(c, confirmPrefix, page.Ways, wrong)
 	if page.Ways.Passkeys > 0 {
 		page.Passkey = s.passkeyButton(passkeyButton{Field: confirmPasskey, Options: confirmPasskeyPath, Words: "Use your passkey", Problem: wrong["passkey"], Primary: true})
 	}
@@ -113,10 +158,10 @@ func cameFrom(c *fiber.Ctx) string {
 func (s *Site) takeProof(c *fiber.Ctx) error {
 	by, ok := actor(c).Person()
 	args := c.Request().PostArgs()
-	if !ok || c.Method() != fiber.MethodPost || !args.Has(confirmPassword) && !args.Has(confirmCode) && !args.Has(confirmPasskey) {
+	if !ok || c.Method() != fiber.MethodPost || !args.Has(confirmPassword) && !args.Has(confirmCode) && !args.Has(confirmRecovery) && !args.Has(confirmPasskey) {
 		return c.Next()
 	}
-	proof := practice.Proof{Password: string(args.Peek(confirmPassword)), Code: string(args.Peek(confirmCode)), Passkey: string(args.Peek(confirmPasskey))}
+	proof := practice.Proof{Password: string(args.Peek(confirmPassword)), Code: typedCode(c, confirmPrefix), Passkey: string(args.Peek(confirmPasskey))}
 	if proof.Passkey != "" {
 		proof.Challenge = s.takeChallenge(c, confirmChallenge)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -155,7 +156,7 @@ func TestWhatMattersMostAsksForAProof(t *testing.T) {
 			form := act.form(s)
 			olga := s.late("Olga")
 			a := olga.with("Referer", cast.Public.String()+"/clients?q=x").post(path, form...)
-			a.want(http.StatusForbidden, "Confirm it’s you")
+			a.want(http.StatusForbidden, "Confirm it’s you", "You asked to ")
 			if back := a.doc.Find("main p a").AttrOr("href", ""); back != "/clients?q=x" {
 				t.Errorf("back leads to %q", back)
 			}
@@ -172,6 +173,9 @@ func TestWhatMattersMostAsksForAProof(t *testing.T) {
 			before := olga.cookies[sessionCookie]
 			wrong := olga.post(path, append(form, confirmPassword, "not the password")...)
 			wrong.wantError("confirm-password", "isn't your password")
+			if asks := "main p.muted"; wrong.text(asks) != a.text(asks) {
+				t.Errorf("after a wrong password, it is for %q", wrong.text(asks))
+			}
 			if got := s.opened(wrong.kept()); got.Encode() != sent.Encode() {
 				t.Errorf("after a wrong password, kept %v of %v", got, sent)
 			}
@@ -217,6 +221,15 @@ func TestEveryExportAsksForAProof(t *testing.T) {
 	olga.get("/form-requests/" + form + "/response.json").want(http.StatusOK)
 	for _, what := range offered {
 		olga.post(exportPath, "what", what, "form_key", s.keyOf(form), confirmPassword, cast.Password).want(http.StatusOK)
+	}
+}
+
+func TestWhatNeedsAProofIsARoute(t *testing.T) {
+	s := newSite(t)
+	for path := range needsProof {
+		if !slices.ContainsFunc(s.routes(), func(r route) bool { return r.path == path }) {
+			t.Errorf("%s is nowhere", path)
+		}
 	}
 }
 
@@ -314,7 +327,7 @@ func TestProofBySecondStep(t *testing.T) {
 	})
 	olga := s.late("Olga")
 	export := []string{"what", "clients"}
-	olga.post(exportPath, export...).want(http.StatusForbidden, "Code from your app, or a recovery code")
+	olga.post(exportPath, export...).want(http.StatusForbidden, "Code from your app")
 	olga.post(exportPath, append(export, confirmPassword, cast.Password)...).wantError("confirm-code", "Enter the code")
 	olga.post(exportPath, append(export, confirmCode, "000000")...).wantError("confirm-code", "doesn't work now")
 	code := phone.code(0)
@@ -325,9 +338,9 @@ func TestProofBySecondStep(t *testing.T) {
 	olga.post(exportPath, export...).want(http.StatusOK)
 	s.Clock.Move(time.Minute + time.Second)
 	olga.post(exportPath, export...).want(http.StatusForbidden)
-	olga.post(exportPath, append(export, confirmCode, codes[0])...).want(http.StatusOK)
+	olga.post(exportPath, append(export, confirmRecovery, codes[0])...).want(http.StatusOK)
 	s.Clock.Move(10*time.Minute + time.Second)
-	olga.post(exportPath, append(export, confirmCode, codes[0])...).wantError("confirm-code", "doesn't work now")
+	olga.post(exportPath, append(export, confirmRecovery, codes[0])...).wantError("confirm-recovery", "doesn't work now")
 	for range 5 {
 		olga.post(exportPath, append(export, confirmCode, "000000")...).want(http.StatusUnprocessableEntity)
 	}

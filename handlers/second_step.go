@@ -25,7 +25,34 @@ type secondStepPage struct {
 	Phone   string // of the practice
 	Ways    db.Factors
 	Passkey *passkeyButton // where they have one
-	Errors  practice.Invalid
+	Code    codeField
+}
+
+// codeField asks for a code of an authenticator app, or for a recovery code in a field of its own: a phone shows digits for the
+// one, and letters for the other.
+type codeField struct {
+	Prefix                   string // of the fields' names
+	App                      bool   // they have an authenticator app
+	Focus                    bool
+	Problem, RecoveryProblem string
+}
+
+// ID is the prefix of the fields' ids.
+func (f codeField) ID() string { return strings.TrimPrefix(f.Prefix, ":") }
+
+// newCodeField is the field, with what is wrong with the code that the request brought beside where it was typed.
+func newCodeField(c *fiber.Ctx, prefix string, ways db.Factors, wrong practice.Invalid) codeField {
+	f := codeField{Prefix: prefix, App: ways.Authenticator, Focus: ways.Passkeys == 0, Problem: wrong["code"]}
+	if form := c.Request().PostArgs(); !f.App || len(form.Peek(prefix+"code")) == 0 && len(form.Peek(prefix+"recovery")) > 0 {
+		f.Problem, f.RecoveryProblem = "", f.Problem
+	}
+	return f
+}
+
+// typedCode is the code that was typed into one of a codeField's fields.
+func typedCode(c *fiber.Ctx, prefix string) string {
+	form := c.Request().PostArgs()
+	return cmp.Or(string(form.Peek(prefix+"code")), string(form.Peek(prefix+"recovery")))
 }
 
 func (s *Site) secondStep(c *fiber.Ctx, by practice.Halfway) error {
@@ -48,7 +75,7 @@ func (s *Site) showSecondStep(c *fiber.Ctx, by practice.Halfway, next string, wr
 	if err != nil {
 		return err
 	}
-	page := secondStepPage{Shell: s.shell(c, "Enter your code", ""), Next: next, Client: by.IsClient(), Phone: o.Phone, Ways: ways, Errors: wrong}
+	page := secondStepPage{Shell: s.shell(c, "Enter your code", ""), Next: next, Client: by.IsClient(), Phone: o.Phone, Ways: ways, Code: newCodeField(c, "", ways, wrong)}
 	if ways.Passkeys > 0 {
 		page.Title = "Your second step"
 		page.Passkey = s.passkeyButton(passkeyButton{Options: stepPasskeyPath, Words: "Use your passkey", Problem: wrong["passkey"], Primary: true})
@@ -103,7 +130,7 @@ func onlyHalfway(who practice.Actor) string {
 
 // takeSecondStep takes the code of who has a second step, or the first one of who sets it up.
 func (s *Site) takeSecondStep(c *fiber.Ctx, by practice.Halfway) error {
-	next, code, token := c.FormValue("next"), c.FormValue("code"), s.cookie.get(c, sessionCookie)
+	next, code, token := c.FormValue("next"), typedCode(c, ""), s.cookie.get(c, sessionCookie)
 	if sealed := c.FormValue("enrolment"); sealed != "" {
 		e, err := s.Practice.EnrolFirst(c.UserContext(), by, token, sealed, code, s.browser(c))
 		if errors.Is(err, practice.ErrNotFound) { // they set it up in another window

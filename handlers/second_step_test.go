@@ -127,6 +127,13 @@ func TestStaffSetUpTheirSecondStepAndTakeIt(t *testing.T) {
 	lost = s.as("")
 	lost.signIn("tom@willow.example", "")
 	lost.post(secondStepPath, "code", codes[3]).wantError("code", "doesn't work now")
+	again = lost.post(secondStepPath, "code", "", "recovery", codes[3]).wantError("recovery", "doesn't work now")
+	if _, open := again.doc.Find("details:has(#recovery)").Attr("open"); !open || again.doc.Find("#code-error").Length() != 0 {
+		t.Error("what is wrong with a recovery code isn't beside it")
+	}
+	lost.post(secondStepPath, "code", "", "recovery", codes[4]).wantTo("/clients")
+	lost = s.as("")
+	lost.signIn("tom@willow.example", "")
 	lost.post("/sign-out").wantTo("/sign-in")
 	lost.get(secondStepPath).wantTo("/sign-in?next=" + url.QueryEscape("/second-step"))
 }
