@@ -269,10 +269,10 @@ func TestImport(t *testing.T) {
 		t.Errorf("verdicts:\n%s", strings.Join(got, "\n"))
 	}
 	before := find(t, c, c.Olga.Staff, "").Total
-	if _, err := c.Practice.ApplyImport(ctx, c.Olga, i.ID, practice.ImportChoices{}, false); err == nil || find(t, c, c.Olga.Staff, "").Total != before {
+	if _, err := applied(t, c, i.ID, practice.ImportChoices{}, false); err == nil || find(t, c, c.Olga.Staff, "").Total != before {
 		t.Errorf("all or nothing: %v", err)
 	}
-	if _, err := c.Practice.ApplyImport(ctx, c.Olga, i.ID, practice.ImportChoices{}, true); err != nil {
+	if _, err := applied(t, c, i.ID, practice.ImportChoices{}, true); err != nil {
 		t.Fatal(err)
 	}
 	if n := find(t, c, c.Olga.Staff, "").Total; n != before+2 {
@@ -282,14 +282,14 @@ func TestImport(t *testing.T) {
 		t.Error("Zed is not Tom's alone")
 	}
 	// The file is gone, and bringing it again makes no twins.
-	if _, err := c.Practice.ApplyImport(ctx, c.Olga, i.ID, practice.ImportChoices{}, true); !errors.Is(err, practice.ErrNotFound) {
+	if _, err := applied(t, c, i.ID, practice.ImportChoices{}, true); !errors.Is(err, practice.ErrNotFound) {
 		t.Error(err)
 	}
 	if again := keep(mixed); again.Count[practice.ImportAdd] != 0 {
 		t.Errorf("again: %v", again.Count)
 	}
 	nameless := keep("First Name,Last Name\nCy,Cole\n")
-	if _, err := c.Practice.ApplyImport(ctx, c.Olga, nameless.ID, practice.ImportChoices{}, false); err != nil {
+	if _, err := applied(t, c, nameless.ID, practice.ImportChoices{}, false); err != nil {
 		t.Fatal(err)
 	}
 	if again := keep("First Name,Last Name\nCy,Cole\n"); again.Count[practice.ImportHere] != 1 {
@@ -342,7 +342,7 @@ func TestImportLooksAgain(t *testing.T) {
 		t.Fatal(i.Count, err)
 	}
 	add(t, c, c.Tess, practice.ClientFields{FirstName: "Yan", LastName: "Yoo", Email: "ZED@mail.example"})
-	i, err := c.Practice.ApplyImport(t.Context(), c.Olga, id, practice.ImportChoices{}, false)
+	i, err := applied(t, c, id, practice.ImportChoices{}, false)
 	if wrong, ok := err.(practice.Invalid); !ok || wrong["import"] == "" || i.Problems() != 1 {
 		t.Errorf("%v, %v", err, i.Count)
 	}

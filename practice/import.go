@@ -130,13 +130,6 @@ func keptImport(tx *db.Tx, by Administrator, id string, choices ImportChoices, j
 	return i, err
 }
 
-// ApplyImport imports a file that the administrator brought: all its rows, or only the good ones. Every row is judged again
-// in the transaction that adds the clients. With a problem in any row, all rows means none: Invalid says so, and the import
-// comes back as it stands now.
-func (p *Practice) ApplyImport(ctx context.Context, by Administrator, id string, choices ImportChoices, goodOnly bool) (i Import, err error) {
-	return p.applyImport(ctx, by, id, choices, goodOnly, nil)
-}
-
 func (p *Practice) applyImport(ctx context.Context, by Administrator, id string, choices ImportChoices, goodOnly bool, job *ImportJob) (i Import, err error) {
 	err = p.db.Update(ctx, func(tx *db.Tx) error {
 		if i, err = keptImport(tx, by, id, choices, job); err != nil {
@@ -151,7 +144,7 @@ func (p *Practice) applyImport(ctx context.Context, by Administrator, id string,
 }
 
 // ImportFile imports a file, or (dry) only tells what would happen. It is the host's, who has the data folder in their
-// hands: no route leads here. Errors as for KeepImport and ApplyImport.
+// hands: no route leads here. Errors as for KeepImport and StartImport.
 func (p *Practice) ImportFile(ctx context.Context, data []byte, choices ImportChoices, dry, goodOnly bool) (i Import, err error) {
 	run := p.db.Update
 	if dry {

@@ -53,11 +53,13 @@ func (j *ImportJob) Progress() (done, of int) {
 	return int(j.steps.Load() / 2), int(j.rows.Load())
 }
 
-// Result is what ApplyImport returned; only once the import is over.
+// Result is the import as it ended, and the error that StartImport names; only once it is over.
 func (j *ImportJob) Result() (Import, error) { return j.result, j.err }
 
-// StartImport begins what ApplyImport does, and doesn't wait for it. One list at a time: ErrBusy while another is imported.
-// ErrConfirm, where it changes clients who are here.
+// StartImport begins to import a file that the administrator brought, and doesn't wait for it: all its rows, or only the good ones.
+// Every row is judged again in the transaction that adds the clients. With a problem in any row, all rows means none: the job's
+// result is Invalid and the import as it stands now, or ErrNotFound when the file isn't there any more. One list at a time: ErrBusy
+// while another is imported. ErrConfirm, where it changes clients who are here.
 func (p *Practice) StartImport(ctx context.Context, by Administrator, id string, choices ImportChoices, goodOnly bool) (*ImportJob, error) {
 	if !by.administers() {
 		return nil, ErrNotAllowed

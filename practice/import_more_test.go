@@ -19,11 +19,22 @@ func imports(t *testing.T, c *cast.Cast, file string, choices practice.ImportCho
 	if err != nil {
 		t.Fatal(err)
 	}
-	i, err := c.Practice.ApplyImport(t.Context(), c.Olga, id, choices, true)
+	i, err := applied(t, c, id, choices, true)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return i
+}
+
+// applied has Olga's list imported, and waits for it.
+func applied(t *testing.T, c *cast.Cast, id string, choices practice.ImportChoices, goodOnly bool) (practice.Import, error) {
+	t.Helper()
+	job, err := c.Practice.StartImport(t.Context(), c.Olga, id, choices, goodOnly)
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-job.Done()
+	return job.Result()
 }
 
 func recordByName(t *testing.T, c *cast.Cast, words string) practice.ClientRecord {
@@ -169,7 +180,7 @@ func TestImportVerdictsAreFiles(t *testing.T) {
 	if fmt.Sprint(problems) != "[[First name Last name Email Note Problem] [Al  al@mail.example two\nlines No last name.] [Yo Yam not an address  “not an address” is not an email address.]]" {
 		t.Errorf("problems %q", problems)
 	}
-	if _, err := c.Practice.ApplyImport(t.Context(), c.Olga, id, practice.ImportChoices{}, true); err != nil {
+	if _, err := applied(t, c, id, practice.ImportChoices{}, true); err != nil {
 		t.Fatal(err)
 	}
 	problems[1][1], problems[2][2] = "Aster", "yo@mail.example"

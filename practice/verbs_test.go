@@ -22,7 +22,7 @@ var asksForProof = []string{
 // asksForNone are those that don't: they take nobody's data out, and give nobody more than they had; or, like ChangePassword and
 // AskForAddress, they take the password itself.
 var asksForNone = []string{
-	"AddClient", "ApplyImport", "ArchiveChosen", "ArchiveClient", "AskForAddress", "AuditLog", "CancelLetter", "CancelLetters",
+	"AddClient", "ArchiveChosen", "ArchiveClient", "AskForAddress", "AuditLog", "CancelLetter", "CancelLetters",
 	"ChangeDefaultMessage", "ChangeLogo", "ChangeMessage", "ChangeOrganization", "ChangePassword", "ChangePortal",
 	"ChangeReminders", "ChangeSelection", "CheckAudit", "ClientToEdit", "Confirm", "DropImport", "DropOwnMessage", "ExportForm",
 	"KeepImport", "LetterDetails", "LiftAddressMarks", "MarkBounced", "OpenClient", "OpenForm", "ReadForm",
