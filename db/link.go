@@ -63,6 +63,13 @@ func (tx *Tx) LinksSince(clientID, staffID int64, since time.Time) (n int, err e
 	return n, err
 }
 
+// HasLiveLink tells whether a client or a staff member holds a link of one purpose that opens now.
+func (tx *Tx) HasLiveLink(purpose Purpose, clientID, staffID int64) (has bool, err error) {
+	err = tx.row("SELECT EXISTS (SELECT 1 FROM links WHERE (client_id = ? OR staff_id = ?) AND purpose = ? AND used_at IS NULL AND ended_at IS NULL AND expires_at > ?)",
+		orNull(clientID), orNull(staffID), purpose, ms(tx.now)).Scan(&has)
+	return has, err
+}
+
 // EndLinks ends the links of one purpose that a client or a staff member still holds.
 func (tx *Tx) EndLinks(purpose Purpose, clientID, staffID int64) error {
 	whose, id := "client_id", clientID

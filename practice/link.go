@@ -16,11 +16,12 @@ const (
 	newPasswordLife = 30 * time.Minute
 )
 
-// How often a person's mailbox, and one network, may have letters with links sent that anybody can ask for.
+// How often a person's mailbox, and one network, may have letters with links sent that anybody can ask for. Those to a person count
+// while a link of theirs lives alone: who has none always gets one, else whoever knows an address could keep its owner from it.
 const (
 	askWindow      = time.Hour
-	asksByAccount  = 3
-	asksByDay      = 12 // links to one person: whoever knows an address must not fill its mailbox
+	lettersByHour  = 3
+	lettersByDay   = 12
 	asksByNetwork  = 30
 	badLinksWindow = 15 * time.Minute
 	badLinks       = 30
@@ -298,7 +299,8 @@ func (p *Practice) ForgotPassword(ctx context.Context, address, network string) 
 	})
 }
 
-// ask sends the letter that helps a person in again, unless they or the network asked too often.
+// ask sends the letter that helps a person in again, unless the network asked too often, or they have a link that lives and were sent
+// many.
 func (p *Practice) ask(ctx context.Context, network string, find func(*db.Tx) (Actor, error)) error {
 	place := "asked from " + network
 	sent := false
@@ -307,23 +309,14 @@ func (p *Practice) ask(ctx context.Context, network string, find func(*db.Tx) (A
 		if err != nil {
 			return err
 		}
-		account := "asked for " + who.ID()
-		since := tx.Now().Add(-askWindow)
-		byAccount, _, err := tx.Attempts(account, since)
-		if err != nil {
-			return err
-		}
-		byNetwork, _, err := tx.Attempts(place, since)
+		byNetwork, _, err := tx.Attempts(place, tx.Now().Add(-askWindow))
 		if err != nil || byNetwork >= asksByNetwork {
 			return err
 		}
-		if err := errors.Join(tx.AddAttempt(account), tx.AddAttempt(place)); err != nil {
+		if err := tx.AddAttempt(place); err != nil {
 			return err
 		}
-		if byAccount >= asksByAccount && !who.Nobody() {
-			return nil
-		}
-		if n, err := tx.LinksSince(who.client.record.ID, who.staff.member.ID, tx.Now().Add(-24*time.Hour)); err != nil || n >= asksByDay {
+		if many, err := sentMany(tx, who); err != nil || many {
 			return err
 		}
 		sent, err = p.helpIn(tx, who)
@@ -333,6 +326,28 @@ func (p *Practice) ask(ctx context.Context, network string, find func(*db.Tx) (A
 		p.config.Wake()
 	}
 	return err
+}
+
+// sentMany tells that a person was sent as many links lately as anybody may ask for, and has one that lives.
+func sentMany(tx *db.Tx, who Actor) (bool, error) {
+	clientID, staffID := who.ids()
+	byHour, err := tx.LinksSince(clientID, staffID, tx.Now().Add(-askWindow))
+	if err != nil {
+		return false, err
+	}
+	byDay, err := tx.LinksSince(clientID, staffID, tx.Now().Add(-24*time.Hour))
+	if err != nil {
+		return false, err
+	}
+	purpose := db.LinkNewPassword
+	switch {
+	case clientID != 0 && !who.client.record.Portal.HasAccount():
+		purpose = db.LinkJoin
+	case staffID != 0 && who.staff.member.PasswordHash == "":
+		purpose = db.LinkJoinStaff
+	}
+	lives, err := tx.HasLiveLink(purpose, clientID, staffID)
+	return lives && (byHour >= lettersByHour || byDay >= lettersByDay), err
 }
 
 // helpIn queues the letter with which a person gets in again, where there is one for them.

@@ -2,6 +2,7 @@ package practice_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -228,6 +229,32 @@ func TestRenewLinkIsThrottled(t *testing.T) {
 	}
 	if n := len(lettersTo(t, c, c.Ann.ID, 0)); n != 5 {
 		t.Errorf("%d letters an hour later", n)
+	}
+}
+
+// Whoever asks and asks for somebody keeps them from no link: who asks holds one that opens, and the letters stay few.
+func TestAsksKeepNobodyFromALink(t *testing.T) {
+	c := cast.New(t)
+	ask := func(network string) {
+		t.Helper()
+		for _, address := range []string{"mia@mail.example", "tom@willow.example"} {
+			if err := c.Practice.ForgotPassword(t.Context(), address, network); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for i := range 2 * 24 * 6 {
+		ask(fmt.Sprint("of a stranger ", i))
+		ask("their own")
+		for who, token := range map[string]string{"Mia": lastToken(t, c, c.Mia.ID, 0), "Tom": lastToken(t, c, 0, staffID(t, c, c.Tom.PublicID()))} {
+			if l, err := c.Practice.OpenLink(t.Context(), token); err != nil || l.State != practice.LinkLive {
+				t.Fatalf("%s's newest link is %s after %d minutes: %v", who, l.State, i*10, err)
+			}
+		}
+		c.Clock.Move(10 * time.Minute)
+	}
+	if n := len(lettersTo(t, c, c.Mia.ID, 0)); n > 2*48+12 {
+		t.Errorf("%d letters to Mia in two days", n)
 	}
 }
 
