@@ -62,7 +62,7 @@ func (p *Practice) AskForAddress(ctx context.Context, by Client, address, passwo
 	case email.Canonical() == by.record.Email.Canonical():
 		return Invalid{"email": "You sign in with this address already."}
 	}
-	if err := p.provePassword(ctx, Actor{client: by}, password, network); err != nil {
+	if err := p.provePassword(ctx, Actor{client: by}, inSession, password, network); err != nil {
 		return err
 	}
 	sent := false
@@ -130,7 +130,7 @@ func (p *Practice) ConfirmAddress(ctx context.Context, token, password string, a
 	if h.Purpose != db.LinkNewAddress || !h.OwnPassword {
 		return "", Actor{}, NotLive{h.Link}
 	}
-	if err := p.provePassword(ctx, h.owner, password, at.Network); err != nil {
+	if err := p.provePassword(ctx, h.owner, withLink, password, at.Network); err != nil {
 		return "", Actor{}, err
 	}
 	err = p.db.Update(ctx, func(tx *db.Tx) error {

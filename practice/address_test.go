@@ -147,6 +147,34 @@ func TestClientsChangeTheirAddress(t *testing.T) {
 	}
 }
 
+// Whoever has the link to an address that was mistyped, and guesses at the password, keeps the client from nothing.
+func TestGuessesAtALinkStopNoProof(t *testing.T) {
+	c := cast.New(t)
+	if err := c.Practice.AskForAddress(t.Context(), c.MiaActor, "mia@aok.example", cast.Password, network); err != nil {
+		t.Fatal(err)
+	}
+	token, stranger := addressToken(t, c, c.Mia), practice.Browser{Network: "203.0.113.9"}
+	for range 5 {
+		_, _, err := c.Practice.ConfirmAddress(t.Context(), token, "a wrong password", stranger)
+		wantInvalid(t, err, "password")
+	}
+	if _, _, err := c.Practice.ConfirmAddress(t.Context(), token, cast.Password, stranger); err == nil {
+		t.Error("guesses with a link aren't counted")
+	}
+	who, err := c.Practice.Authenticate(t.Context(), c.Sessions["Mia"], true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mia, _ := who.Person()
+	renewed, _, err := c.Practice.Confirm(t.Context(), mia, c.Sessions["Mia"], practice.Proof{Password: cast.Password}, practice.Browser{Network: network})
+	if err != nil {
+		t.Error("kept from a proof:", err)
+	}
+	if _, err := c.Practice.ChangePassword(t.Context(), mia, renewed, cast.Password, newPassword, practice.Browser{Network: network}); err != nil {
+		t.Error("kept from changing the password:", err)
+	}
+}
+
 // Whether an address can be used is not told to a client, by answer or letter, and nothing of theirs is lost by asking.
 func TestClientsLearnNothingOfOthersAddresses(t *testing.T) {
 	c := cast.New(t)

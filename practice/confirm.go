@@ -38,7 +38,7 @@ func (p *Practice) Confirm(ctx context.Context, by Person, token string, proof P
 		t, err := p.takeCode(ctx, by.who, token, proof.Code, at)
 		return t.Session, t.Who, err
 	}
-	if err := p.provePassword(ctx, by.who, proof.Password, at.Network); err != nil {
+	if err := p.provePassword(ctx, by.who, inSession, proof.Password, at.Network); err != nil {
 		return "", Actor{}, err
 	}
 	err = p.db.Update(ctx, func(tx *db.Tx) error {
@@ -48,15 +48,21 @@ func (p *Practice) Confirm(ctx context.Context, by Person, token string, proof P
 	return renewed, now, err
 }
 
-// provePassword has a person give their own password; Invalid when it isn't, and after too many wrong ones.
-func (p *Practice) provePassword(ctx context.Context, who Actor, password, network string) error {
+// Where a person gives their own password: wrong ones are counted apart in each, and apart from those of a sign-in. So who knows an
+// address, or has a link that went astray, keeps nobody from it who is in.
+const (
+	inSession = "confirm "
+	withLink  = "confirm by link "
+)
+
+// provePassword has a person give their own password; Invalid when it isn't, and after too many wrong ones there.
+func (p *Practice) provePassword(ctx context.Context, who Actor, where, password, network string) error {
 	leave, err := p.line.join(network)
 	if err != nil {
 		return err
 	}
 	defer leave()
-	// Not what a sign-in counts: that anybody may use up who knows the address.
-	account, place := "confirm "+who.wholly().ID(), "network "+network
+	account, place := where+who.wholly().ID(), "network "+network
 	var hash string
 	err = p.db.Update(ctx, func(tx *db.Tx) (err error) {
 		if err := guessesLeft(tx, account, place); err != nil {

@@ -147,7 +147,7 @@ func (p *Practice) ChangePassword(ctx context.Context, by Person, token, current
 	if err != nil {
 		return "", err
 	}
-	if err := p.provePassword(ctx, who, current, at.Network); err != nil {
+	if err := p.provePassword(ctx, who, inSession, current, at.Network); err != nil {
 		if wrong, ok := err.(Invalid); ok {
 			err = Invalid{"current": wrong["password"]}
 		}
