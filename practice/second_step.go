@@ -70,14 +70,12 @@ func (p *Practice) takeCode(ctx context.Context, who Actor, token, code string, 
 	}
 	var wrong error
 	err = p.db.Update(ctx, func(tx *db.Tx) error {
-		// Counted apart, so that whoever tries codes of the app doesn't keep its owner's recovery codes from being taken. A new
-		// password clears neither: a mailbox is enough to choose one, and from who has no more the second step is to keep the account.
-		app, recovery := "second step "+who.wholly().ID(), "recovery code "+who.wholly().ID()
-		account, place := app, "network "+at.Network
+		app, recovery := codeCounters(who, "second step", at.Network), codeCounters(who, "recovery code", at.Network)
+		counters := app
 		if isRecoveryCode(code) {
-			account = recovery
+			counters = recovery
 		}
-		n, err := stepGuesses(tx, account, place)
+		n, err := codesLeft(tx, append(counters, counter{"network " + at.Network, guessesByNetwork}))
 		if err != nil {
 			return err
 		}
@@ -86,7 +84,11 @@ func (p *Practice) takeCode(ctx context.Context, who Actor, token, code string, 
 			if wrong = codeMismatch; isRecoveryCode(code) {
 				wrong = recoveryMismatch
 			}
-			if err := errors.Join(tx.AddAttempt(account), tx.AddAttempt(place), tx.Audit(who.entry("gave a wrong code"))); err != nil || !who.halfway || n+1 < guessesByAccount {
+			err := errors.Join(tx.AddAttempt("network "+at.Network), tx.Audit(who.entry("gave a wrong code")))
+			for _, c := range counters {
+				err = errors.Join(err, tx.AddAttempt(c.key))
+			}
+			if err != nil || !who.halfway || n+1 < guessesByAccount {
 				return err
 			}
 			return p.tellOfWrongCodes(tx, who, at)
@@ -94,8 +96,10 @@ func (p *Practice) takeCode(ctx context.Context, who Actor, token, code string, 
 		if err != nil {
 			return err
 		}
-		if err := errors.Join(tx.ClearAttempts(app), tx.ClearAttempts(recovery)); err != nil {
-			return err
+		for _, c := range append(app, recovery...) {
+			if err := tx.ClearAttempts(c.key); err != nil {
+				return err
+			}
 		}
 		f, err := tx.Factors(who.ids())
 		if err != nil {
@@ -193,17 +197,44 @@ func groups(code string) string {
 	return b.String()
 }
 
-// stepGuesses is how many wrong codes an account has lately; Invalid when it, or a network, has too many.
-func stepGuesses(tx *db.Tx, account, place string) (byAccount int, err error) {
-	since := tx.Now().Add(-guessWindow)
-	if byAccount, _, err = tx.Attempts(account, since); err != nil {
-		return 0, err
+// codesByAccount is how many wrong codes of one kind are looked at in a guessWindow from who is halfway in, whatever networks they come
+// from. So many that it takes four networks to keep an owner's code from being taken; so few that guessing at an app without a pause
+// would take half a year to hit, three codes in a million counting at a time, and the owner is told on the first day.
+const codesByAccount = 20
+
+// counter is under what wrong codes are counted, and how many may be.
+type counter struct {
+	key  string
+	most int
+}
+
+// codeCounters are where wrong codes of a kind count, the widest first. The kinds are counted apart, so that whoever tries codes of the
+// app doesn't keep its owner's recovery codes from being taken; and so are those of who is in already, for whoever is halfway in
+// may have no more than the password. A new password clears none: a mailbox is enough to choose one, and from who has no more the
+// second step is to keep the account.
+func codeCounters(who Actor, kind, network string) []counter {
+	if !who.halfway {
+		return []counter{{"confirm by " + kind + " " + who.ID(), guessesByAccount}}
 	}
-	byNetwork, _, err := tx.Attempts(place, since)
-	if err == nil && (byAccount >= guessesByAccount || byNetwork >= guessesByNetwork) {
-		err = Invalid{"code": "Too many wrong codes. Wait 15 minutes and try again."}
+	account := kind + " " + who.wholly().ID()
+	return []counter{{account, codesByAccount}, {account + " from " + network, guessesByAccount}}
+}
+
+// codesLeft is how many wrong codes were counted lately under the first of some counters; Invalid when it is too many under any.
+func codesLeft(tx *db.Tx, counters []counter) (first int, err error) {
+	for i, c := range counters {
+		n, _, err := tx.Attempts(c.key, tx.Now().Add(-guessWindow))
+		if err == nil && n >= c.most {
+			err = Invalid{"code": "Too many wrong codes. Wait 15 minutes and try again."}
+		}
+		if err != nil {
+			return 0, err
+		}
+		if i == 0 {
+			first = n
+		}
 	}
-	return byAccount, err
+	return first, nil
 }
 
 // Enrolment is an authenticator app that is being set up: it counts once it was proved with a code.
