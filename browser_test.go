@@ -526,6 +526,13 @@ func (p *person) clicks(role, name string) {
 
 func (p *person) clicksOn(id cdp.BackendNodeID) {
 	p.t.Helper()
+	x, y := p.middleOf(id)
+	p.must(act(p, chromedp.MouseClickXY(x, y)))
+}
+
+// middleOf brings something into view, and tells where its middle is.
+func (p *person) middleOf(id cdp.BackendNodeID) (x, y float64) {
+	p.t.Helper()
 	p.must(call(p, dom.ScrollIntoViewIfNeeded, dom.ScrollIntoViewIfNeededParams{BackendNodeID: id}))
 	quads, err := ask(p, dom.GetContentQuads, dom.GetContentQuadsParams{BackendNodeID: id})
 	p.must(err)
@@ -533,7 +540,23 @@ func (p *person) clicksOn(id cdp.BackendNodeID) {
 		p.t.Fatalf("%s: nothing to click on", p.name)
 	}
 	q := quads.Quads[0]
-	p.must(act(p, chromedp.MouseClickXY((q[0]+q[4])/2, (q[1]+q[5])/2)))
+	return (q[0] + q[4]) / 2, (q[1] + q[5]) / 2
+}
+
+// doubleClicks clicks twice, the second time while the answer to the first is on its way over a slow network.
+func (p *person) doubleClicks(role, name string) {
+	p.t.Helper()
+	x, y := p.middleOf(p.one(role, name))
+	p.isSlow(time.Second)
+	p.must(act(p, chromedp.MouseClickXY(x, y), chromedp.Sleep(200*time.Millisecond), chromedp.MouseClickXY(x, y, chromedp.ClickCount(2))))
+	p.isSlow(0)
+}
+
+// isSlow has every answer take so long to come.
+func (p *person) isSlow(latency time.Duration) {
+	p.t.Helper()
+	p.must(call(p, network.EmulateNetworkConditionsByRule, network.EmulateNetworkConditionsByRuleParams{MatchedNetworkConditions: []*network.Conditions{
+		{Latency: float64(latency.Milliseconds()), DownloadThroughput: -1, UploadThroughput: -1}}}))
 }
 
 // fills replaces what a field says.

@@ -132,6 +132,14 @@ func TestStorySecondStep(t *testing.T) {
 	plain.clicks("button", "Sign in")
 	plain.at("/portal")
 
+	hasty := comes(t, browser, site.url, "the client who double-clicks", phone)
+	hasty.signsIn(client[1], password)
+	hasty.at("/second-step")
+	hasty.clicks("DisclosureTriangle", "Use a recovery code instead")
+	hasty.fills("Recovery code", mia.codes[1])
+	hasty.doubleClicks("button", "Sign in")
+	hasty.at("/portal")
+
 	olga.clicks("link", client[0])
 	olga.at("/clients/[^/]+")
 	olga.clicks("link", "Remove their second step")
@@ -180,7 +188,7 @@ func TestStoryConfirm(t *testing.T) {
 	olga.inspects("confirm-refused")
 	olga.tabsTo("Confirm")
 	olga.fills("Code from your app", olga.code(later))
-	olga.presses(kb.Enter)
+	olga.doubleClicks("button", "Confirm")
 	olga.at("/organization/staff/[^/]+")
 	olga.sees("Tom Tran")
 	olga.sees("The staff member was added.")

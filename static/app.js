@@ -73,6 +73,19 @@
     fields[0].dispatchEvent(new Event('change', { bubbles: true }))
   })
 
+  // A form is sent once, however often it is clicked: the browser would drop the first answer, and with it the session's new cookie
+  // that may be in it. It can be sent again when somebody comes back to the page, or when no other page has come for a while; soon
+  // where the answer is a file, beside which the page stays: <button data-file>.
+  const sent = new Set()
+  on('submit', event => {
+    const form = event.target
+    if (event.defaultPrevented || form.method !== 'post') return // htmx sends it, or it only asks
+    if (sent.has(form)) return event.preventDefault()
+    sent.add(form)
+    setTimeout(() => sent.delete(form), event.submitter?.matches('[data-file]') ? 2000 : 10000)
+  })
+  addEventListener('pageshow', () => sent.clear())
+
   // What was typed into a form that posts, and has not been saved. <form data-warn-unsaved>: leaving asks first, but only while
   // there is such. Where saving fails, an <output data-failed="Not saved yet …"> in the form says so, and a question is tried
   // again until it is saved.
