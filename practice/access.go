@@ -25,7 +25,10 @@ type Staff struct {
 type Administrator struct{ Staff }
 
 // Client is a client who is signed in to the portal. Only this package makes one.
-type Client struct{ record db.Client }
+type Client struct {
+	record      db.Client
+	confirmedAt time.Time // they last proved who they are
+}
 
 // Person is whoever is signed in, staff member or client. Only this package makes one.
 type Person struct{ who Actor }
@@ -79,6 +82,9 @@ func (a Actor) wholly() Actor {
 	a.halfway = false
 	return a
 }
+
+// confirmedAt notes when the actor last proved who they are.
+func (a *Actor) confirmedAt(t time.Time) { a.staff.confirmedAt, a.client.confirmedAt = t, t }
 
 // ids are the actor's ids as a client or as a staff member, whichever they are.
 func (a Actor) ids() (clientID, staffID int64) { return a.client.record.ID, a.staff.member.ID }
@@ -176,6 +182,9 @@ func (c Client) reach() db.Reach { return db.Oneself(c.record.ID) }
 
 // confirmed returns ErrConfirm unless the staff member proved lately who they are.
 func (s Staff) confirmed(now time.Time) error { return confirmedLately(s.confirmedAt, now) }
+
+// confirmed returns ErrConfirm unless the client proved lately who they are.
+func (c Client) confirmed(now time.Time) error { return confirmedLately(c.confirmedAt, now) }
 
 // Email is the address that the person signs in with.
 func (p Person) Email() string { return p.who.email().String() }

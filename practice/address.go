@@ -24,7 +24,7 @@ func (p *Practice) askAddress(tx *db.Tx, c db.Client, to db.Email, askedBy int64
 	if err := p.sendAddressLink(tx, c, change); err != nil {
 		return err
 	}
-	return p.sendOldAddress(tx, languageOf(c).addressAsked, Actor{client: Client{c}})
+	return p.sendOldAddress(tx, languageOf(c).addressAsked, Actor{client: Client{record: c}})
 }
 
 // askNobody composes the letters of askAddress for nobody: an address that can't be used costs what another does.
@@ -47,13 +47,13 @@ func (p *Practice) sendAddressLink(tx *db.Tx, c db.Client, change db.AddressChan
 		return err
 	}
 	c.Email = change.Email
-	return p.sendAccountLetter(tx, languageOf(c).newAddress, Actor{client: Client{c}}, db.LinkNewAddress, change.EndsAt.Sub(tx.Now()),
+	return p.sendAccountLetter(tx, languageOf(c).newAddress, Actor{client: Client{record: c}}, db.LinkNewAddress, change.EndsAt.Sub(tx.Now()),
 		db.Letter{Kind: db.LetterNewAddress, ClientID: c.ID})
 }
 
 // AskForAddress begins the change of a client's own address: a link goes to the new one, and word to the old. They give their
 // password; Invalid says when it is wrong, or given wrongly too often, or when the text is no address. Whether the address
-// can be used is not told: the outcome is the same.
+// can be used is not told: the outcome is the same. ErrConfirm, where they take a second step and didn't lately.
 func (p *Practice) AskForAddress(ctx context.Context, by Client, address, password, network string) error {
 	email, err := db.ParseEmail(address)
 	switch {
@@ -61,6 +61,14 @@ func (p *Practice) AskForAddress(ctx context.Context, by Client, address, passwo
 		return Invalid{"email": notAnAddress}
 	case email.Canonical() == by.record.Email.Canonical():
 		return Invalid{"email": "You sign in with this address already."}
+	}
+	if err := p.db.View(ctx, func(tx *db.Tx) error {
+		if f, err := tx.Factors(by.record.ID, 0); err != nil || !f.Any() {
+			return err
+		}
+		return by.confirmed(tx.Now())
+	}); err != nil {
+		return err
 	}
 	if err := p.provePassword(ctx, Actor{client: by}, inSession, password, network); err != nil {
 		return err

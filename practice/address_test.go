@@ -175,6 +175,60 @@ func TestGuessesAtALinkStopNoProof(t *testing.T) {
 	}
 }
 
+// Whoever reads the old mailbox gets no new password with what was sent there, whether it came before the change was asked for or after.
+func TestALinkToTheOldAddressOpensNothing(t *testing.T) {
+	c := cast.New(t)
+	if err := c.Practice.AskForAddress(t.Context(), c.MiaActor, "mia@oak.example", cast.Password, network); err != nil {
+		t.Fatal(err)
+	}
+	confirm := addressToken(t, c, c.Mia)
+	if err := c.Practice.ForgotPassword(t.Context(), "mia@mail.example", network); err != nil {
+		t.Fatal(err)
+	}
+	forgotten := lastToken(t, c, c.Mia.ID, 0)
+	wantState(t, c, forgotten, practice.LinkLive)
+	if _, _, err := c.Practice.ConfirmAddress(t.Context(), confirm, cast.Password, practice.Browser{Network: network}); err != nil {
+		t.Fatal(err)
+	}
+	wantState(t, c, forgotten, practice.LinkEnded)
+	for _, l := range letters(t, c, c.Mia) {
+		if l.Kind == db.LetterNewPassword && l.State == db.LetterQueued {
+			t.Error("a letter with a link to the account still waits for the old mailbox")
+		}
+	}
+}
+
+// An open session and the password move no login away from whoever takes a second step: that asks for the step anew.
+func TestANewAddressAsksForTheSecondStep(t *testing.T) {
+	c := cast.New(t)
+	if err := c.DB.Update(t.Context(), func(tx *db.Tx) error {
+		_, err := tx.ExecContext(t.Context(), "UPDATE sessions SET stepped_at = created_at, confirmed_at = created_at")
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	c.Clock.Move(11 * time.Minute)
+	who, err := c.Practice.Authenticate(t.Context(), c.Sessions["Mia"], true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mia, _ := who.Client()
+	ask := func() error {
+		return c.Practice.AskForAddress(t.Context(), mia, "mia@oak.example", cast.Password, network)
+	}
+	if err := ask(); err != nil {
+		t.Error(err)
+	}
+	if err := c.DB.Update(t.Context(), func(tx *db.Tx) error {
+		return tx.SetAuthenticator(c.Mia.ID, 0, make([]byte, 20), 0)
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := ask(); !errors.Is(err, practice.ErrConfirm) {
+		t.Errorf("%v, want to be asked who it is", err)
+	}
+}
+
 // Whether an address can be used is not told to a client, by answer or letter, and nothing of theirs is lost by asking.
 func TestClientsLearnNothingOfOthersAddresses(t *testing.T) {
 	c := cast.New(t)

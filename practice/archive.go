@@ -48,7 +48,7 @@ func (p *Practice) ReleaseAddress(ctx context.Context, by Staff, publicID string
 			return err
 		}
 		if c.Portal.HasAccount() {
-			if err := p.sendOldAddress(tx, languageOf(c).addressReleased, Actor{client: Client{c}}); err != nil {
+			if err := p.sendOldAddress(tx, languageOf(c).addressReleased, Actor{client: Client{record: c}}); err != nil {
 				return err
 			}
 		}

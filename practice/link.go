@@ -228,7 +228,9 @@ func useLink(tx *db.Tx, h heldLink) error {
 	} else if err != nil {
 		return err
 	}
-	return nil
+	// Whoever reads the old mailbox chooses no password any more.
+	id := h.owner.client.record.ID
+	return errors.Join(tx.EndLinks(db.LinkNewPassword, id, 0), tx.CancelLetters(id, db.LetterNewPassword, "the client's address changed"))
 }
 
 var passwordActs = map[db.Purpose]db.Act{
@@ -506,7 +508,7 @@ func (p *Practice) writeLetterTo(o db.Organization, m accountMessage, to Actor, 
 }
 
 // nobody is whom a letter is composed for that isn't sent: it costs what another does.
-func (p *Practice) nobody() Actor { return Actor{client: Client{db.Client{Email: p.from()}}} }
+func (p *Practice) nobody() Actor { return Actor{client: Client{record: db.Client{Email: p.from()}}} }
 
 // email is the address that the actor signs in with.
 func (a Actor) email() db.Email {

@@ -95,7 +95,7 @@ func (p *Practice) ClientStepToRemove(ctx context.Context, by Administrator, pub
 		if c, err = tx.Client(by.reach(), publicID); err != nil {
 			return err
 		}
-		s, err := security(tx, Actor{client: Client{c}})
+		s, err := security(tx, Actor{client: Client{record: c}})
 		if err == nil && !s.Any() {
 			err = ErrNoStep
 		}

@@ -142,7 +142,7 @@ func (p *Practice) admit(tx *db.Tx, who *Actor, at Browser, stepped time.Time, h
 	if who.session, err = tx.Session(token); err != nil {
 		return "", err
 	}
-	who.staff.confirmedAt = who.session.ConfirmedAt
+	who.confirmedAt(who.session.ConfirmedAt)
 	if who.halfway {
 		return token, tx.Audit(who.entry("gave the right password"))
 	}
@@ -164,7 +164,8 @@ func (p *Practice) renewed(tx *db.Tx, who Actor, token string, at Browser, stepp
 		return "", Actor{}, err
 	}
 	entered := who.halfway
-	who.halfway, who.staff.confirmedAt = false, who.session.ConfirmedAt
+	who.halfway = false
+	who.confirmedAt(who.session.ConfirmedAt)
 	if entered {
 		return renewed, who, p.arrived(tx, who, at, how)
 	}
@@ -255,10 +256,10 @@ func (p *Practice) Authenticate(ctx context.Context, token string, byPerson bool
 		if lapsed(s, who.halfway, tx.Now()) {
 			return db.ErrNotFound
 		}
-		stale = byPerson && tx.Now().Sub(s.SeenAt) >= touchEvery
+		stale = byPerson && tx.Now().Sub(s.SeenAt).Abs() >= touchEvery
 		who.session = s
+		who.confirmedAt(s.ConfirmedAt)
 		if s.StaffID != 0 {
-			who.staff.confirmedAt = s.ConfirmedAt
 			who.staff.member, err = tx.StaffByID(s.StaffID)
 			if err == nil && !who.staff.member.DisabledAt.IsZero() {
 				err = db.ErrNotFound
@@ -279,8 +280,12 @@ func (p *Practice) Authenticate(ctx context.Context, token string, byPerson bool
 	}
 	if err == nil && stale {
 		err = p.db.Update(ctx, func(tx *db.Tx) error {
-			who.session.SeenAt = tx.Now()
-			return tx.TouchSession(token)
+			now := tx.Now()
+			err := tx.TouchSession(token)
+			if err == nil {
+				who.session.SeenAt = now
+			}
+			return err
 		})
 		if errors.Is(err, db.ErrFull) {
 			err = nil // with a full disk, what can be read still can

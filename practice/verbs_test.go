@@ -14,15 +14,15 @@ import (
 // ResumeOutbox, which are one, the latter; of ChangeClient and StartImport, for some changes).
 var asksForProof = []string{
 	"AddPasskey", "AddStaff", "AssignChosen", "AssignClient", "ChangeClient", "ChangeMail", "ChangeStaff", "ChangeStaffEmail",
-	"DeleteClient", "DisableStaff", "EnableStaff", "EnrolAuthenticator", "ExportAudit", "ExportClients", "ExportForms",
+	"AskForAddress", "DeleteClient", "DisableStaff", "EnableStaff", "EnrolAuthenticator", "ExportAudit", "ExportClients", "ExportForms",
 	"ExportSendings", "ExportStates", "ForgetMail", "NewRecoveryCodes", "PauseOutbox", "RemoveAuthenticator", "RemoveClientStep",
 	"ReleaseAddress", "RemovePasskey", "RemoveStaffStep", "RequireStep", "ResumeOutbox", "RotateKey", "StartImport",
 }
 
-// asksForNone are those that don't: they take nobody's data out, and give nobody more than they had; or, like ChangePassword and
-// AskForAddress, they take the password itself.
+// asksForNone are those that don't: they take nobody's data out, and give nobody more than they had; or, like ChangePassword,
+// they take the password itself.
 var asksForNone = []string{
-	"AddClient", "ArchiveChosen", "ArchiveClient", "AskForAddress", "AuditLog", "CancelLetter", "CancelLetters",
+	"AddClient", "ArchiveChosen", "ArchiveClient", "AuditLog", "CancelLetter", "CancelLetters",
 	"ChangeDefaultMessage", "ChangeLogo", "ChangeMessage", "ChangeOrganization", "ChangePassword", "ChangePortal",
 	"ChangeReminders", "ChangeSelection", "CheckAudit", "ClientToEdit", "Confirm", "DropImport", "DropOwnMessage", "ExportForm",
 	"KeepImport", "LetterDetails", "LiftAddressMarks", "MarkBounced", "OpenClient", "OpenForm", "ReadForm",
