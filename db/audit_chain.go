@@ -140,11 +140,11 @@ func (v *auditVerifier) verify(ctx context.Context, db *DB, step func(done int64
 
 // some verifies the next entries.
 func (v *auditVerifier) some(tx *Tx) error {
-	after := v.last.ID
-	if after == 0 {
-		after = math.MinInt64 // also those that were put before the first
+	from := v.last.ID + 1
+	if from == 1 {
+		from = math.MinInt64 // also those that were put before the first
 	}
-	rows, err := tx.QueryContext(tx.ctx, "SELECT "+auditColumns+" WHERE id > ? AND id <= ? ORDER BY id LIMIT ?", after, v.until, auditBatch)
+	rows, err := tx.QueryContext(tx.ctx, "SELECT "+auditColumns+" WHERE id >= ? AND id <= ? ORDER BY id LIMIT ?", from, v.until, auditBatch)
 	if err != nil {
 		return err
 	}
@@ -158,10 +158,19 @@ func (v *auditVerifier) some(tx *Tx) error {
 			return err
 		}
 	}
-	if err := rows.Err(); err != nil || v.last.ID > max(after, 0) {
+	if err := rows.Err(); err != nil {
 		return err
 	}
-	return &AuditFault{v.last.ID + 1, auditMissing} // cut off while it is read
+	if v.last.ID < from || v.last.ID == 0 {
+		return &AuditFault{v.last.ID + 1, auditMissing} // cut off while it is read
+	}
+	// The chain reads nobody as 0, but the log's filters don't find an entry that says so.
+	var odd int64
+	err = tx.row("SELECT ifnull(min(id), 0) FROM audit_entries WHERE id BETWEEN ? AND ? AND 0 IN (staff_id, by_client, client_id)", from, v.last.ID).Scan(&odd)
+	if err == nil && odd != 0 {
+		return &AuditFault{odd, auditAltered}
+	}
+	return err
 }
 
 func (v *auditVerifier) next(tx *Tx, e chained) error {

@@ -60,6 +60,8 @@ func TestAuditShowsEveryTampering(t *testing.T) {
 		"two exchanged":   {"UPDATE audit_entries SET id = CASE id WHEN 2 THEN -3 WHEN 3 THEN -2 END WHERE id IN (2, 3); UPDATE audit_entries SET id = -id WHERE id < 0", 2, auditAltered},
 		"one before all":  {"INSERT INTO audit_entries (id, at, act, mac) SELECT 0, at, act, mac FROM audit_entries WHERE id = 1", 1, auditMissing},
 		"one below zero":  {"INSERT INTO audit_entries (id, at, act, mac) SELECT -7, at, act, mac FROM audit_entries WHERE id = 1", 1, auditMissing},
+		"one below all":   {"INSERT INTO audit_entries (id, at, act, mac) SELECT -9223372036854775808, at, act, zeroblob(32) FROM audit_entries WHERE id = 1", 1, auditMissing},
+		"nobody, oddly":   {"UPDATE audit_entries SET by_client = 0 WHERE id = 2", 2, auditAltered},
 		"one added":       {"INSERT INTO audit_entries (id, at, act, key_id, mac) SELECT 5, at, act, key_id, mac FROM audit_entries WHERE id = 4", 5, auditAltered},
 		"one added later": {"INSERT INTO audit_entries (id, at, act, key_id, mac) SELECT 7, at, act, key_id, mac FROM audit_entries WHERE id = 4", 5, auditMissing},
 		"all removed": {"DELETE FROM audit_entries; INSERT INTO organization (id, name, phone, time_zone, invitation_days, portal_welcome, portal_help, crisis_text, created_at) VALUES (1, 'Willow', '5', 'UTC', 7, 'a', 'b', 'c', 1)",
