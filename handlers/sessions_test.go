@@ -87,6 +87,18 @@ func TestSessionEndsAfterTwelveHours(t *testing.T) {
 	}
 }
 
+// A clock that is set back makes no session longer.
+func TestSessionEndsWhenTheClockIsSetBack(t *testing.T) {
+	s := newSite(t)
+	olga := s.as("Olga")
+	s.Clock.Move(-10 * time.Minute)
+	olga.get("/clients").want(200)
+	s.Clock.Move(14 * time.Minute) // what counts is the last request, by the clock as it was then
+	olga.get("/clients").want(200)
+	s.Clock.Move(-365 * 24 * time.Hour)
+	olga.get("/clients").wantTo("/sign-in?next=%2Fclients")
+}
+
 // A page that asks by itself never keeps a session awake, whichever route it asks; and what asks by itself says so.
 func TestPollingNeverExtendsASession(t *testing.T) {
 	for _, who := range []string{"Olga", "Mia"} {

@@ -11,10 +11,10 @@ import (
 )
 
 // lapsed tells that a session ended by itself: nobody used it for too long, it began too long ago, or whoever is halfway in
-// took no second step.
+// took no second step. One from so far in the future ended too: the clock was set back, and nobody knows how long ago that was.
 func lapsed(s db.Session, halfway bool, now time.Time) bool {
-	age := now.Sub(s.CreatedAt)
-	return now.Sub(s.SeenAt) > idleLimit || age > absoluteLimit || halfway && age > halfwayLimit
+	age := now.Sub(s.CreatedAt).Abs()
+	return now.Sub(s.SeenAt).Abs() > idleLimit || age > absoluteLimit || halfway && age > halfwayLimit
 }
 
 // Left is how long the actor stays signed in who does nothing more, and whether doing something makes it longer: towards the
