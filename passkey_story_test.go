@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/chromedp/cdproto/webauthn"
+	"github.com/chromedp/chromedp"
 )
 
 // hasPasskeys gives a person a device that keeps passkeys, and knows its owner by the finger.
@@ -92,6 +93,18 @@ func TestStoryPasskey(t *testing.T) {
 	olga.until("the export", func() (bool, error) {
 		return strings.Contains(site.log.String(), "route=/organization/export method=POST status=200"), nil
 	})
+
+	// The form that waits for the proof holds a passkey of its own.
+	site.stop(syscall.SIGTERM)
+	site = launch(t, exec.Command(self), []string{shiftedClock + "=22m", "ANTEROOM_DATA=" + folder})
+	olga.site = site.url
+	olga.opens("/security")
+	olga.expect("status of 403")
+	evaluate[chromedp.Void](olga, `(form => { form.method = 'post'; form.action = '/security/passkeys/new'; form.innerHTML = '<input name="passkey">'; form.submit() })(document.body.appendChild(document.createElement('form')))`)
+	olga.sees("Confirm it’s you")
+	olga.expect("status of 422")
+	olga.clicks("button", "Use your passkey")
+	olga.sees("Add a passkey")
 
 	olga.opens("/security")
 	olga.sees("Last used")

@@ -55,6 +55,7 @@ var needsProof = map[string]string{
 	exportPath:                     "download a list",
 	invitationsPath:                "download the list of invitations",
 	auditPath:                      "download the audit log",
+	"/portal/address":              "change your email address",
 	authenticatorPath:              "set up an authenticator app",
 	authenticatorPath + "/remove":  "remove your authenticator app",
 	newPasskeyPath:                 "add a passkey",
@@ -123,7 +124,7 @@ func (s *Site) askConfirm(c *fiber.Ctx, wrong practice.Invalid) error {
 			continue
 		}
 		if isSecret.MatchString(f.Name) && !strings.HasPrefix(f.Name, confirmKept) && f.Value != "" {
-			if f.Value, err = s.Practice.KeepSecret(c.UserContext(), by, f.Value); err != nil {
+			if f.Value, err = s.Practice.KeepSecret(c.UserContext(), by, f.Name, f.Value); err != nil {
 				return err
 			}
 			f.Name = confirmKept + f.Name
@@ -188,7 +189,7 @@ func (s *Site) unseal(c *fiber.Ctx, by practice.Person) error {
 		if !kept {
 			continue
 		}
-		secret, err := s.Practice.KeptSecret(c.UserContext(), by, f.Value)
+		secret, err := s.Practice.KeptSecret(c.UserContext(), by, name, f.Value)
 		if errors.Is(err, practice.ErrNotFound) {
 			return fiber.NewError(fiber.StatusConflict, "That took too long, so nothing was done. Go back and type it again.")
 		}

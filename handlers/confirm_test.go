@@ -56,7 +56,7 @@ func (s *testSite) opened(kept url.Values) url.Values {
 	for name, values := range kept {
 		for _, value := range values {
 			if field, ok := strings.CutPrefix(name, confirmKept); ok {
-				if value, err = s.Practice.KeptSecret(s.t.Context(), by, value); err != nil {
+				if value, err = s.Practice.KeptSecret(s.t.Context(), by, field, value); err != nil {
 					s.t.Fatal(err)
 				}
 				name = field
@@ -195,6 +195,18 @@ func TestWhatMattersMostAsksForAProof(t *testing.T) {
 			}
 			olga.get("/organization/staff").want(http.StatusOK)
 		})
+	}
+}
+
+// A password that waits sealed while its author proves who they are comes back as that password alone, and is shown by no other field.
+func TestAKeptSecretIsOfItsField(t *testing.T) {
+	s := newSite(t)
+	_, form := relayForm(t)
+	olga := s.late("Olga")
+	kept := olga.post(mailSettingsPath, form...).want(http.StatusForbidden).kept()
+	a := olga.post(staffPath, "email", "x", "role", "staff", confirmKept+"name", kept.Get(confirmKept+"password"), confirmPassword, cast.Password)
+	if a.want(http.StatusConflict); strings.Contains(a.body, relayPassword) {
+		t.Error("the page shows what was typed elsewhere")
 	}
 }
 

@@ -115,9 +115,9 @@ func (s *Site) showSetUpStep(c *fiber.Ctx, by practice.Halfway, next string, wro
 }
 
 // waitingEnrolment is the authenticator app that somebody is setting up, sealed: going to the app and coming back to a page that the
-// phone has dropped must not make another.
+// phone has dropped must not make another. An address never says which: a link could have its reader set up somebody else's.
 func (s *Site) waitingEnrolment(c *fiber.Ctx) string {
-	return cmp.Or(c.FormValue("enrolment"), s.cookie.get(c, enrolmentCookie))
+	return cmp.Or(string(c.Request().PostArgs().Peek("enrolment")), s.cookie.get(c, enrolmentCookie))
 }
 
 // onlyHalfway is what the name of a notice ends with that greets somebody who owes the second step.

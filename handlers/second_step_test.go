@@ -310,6 +310,15 @@ func TestStepIsRequiredAtTheNextClick(t *testing.T) {
 	olga.get("/clients").wantTo(secondStepOf("/clients"))
 }
 
+func TestALongNameFitsIntoTheCode(t *testing.T) {
+	s := newSite(t)
+	s.update(func(tx *db.Tx) error {
+		_, err := tx.ExecContext(t.Context(), "UPDATE organization SET name = ?", strings.Repeat("🌿", 100))
+		return err
+	})
+	s.as("Mia").get(authenticatorPath).want(http.StatusOK, "scan this with the app")
+}
+
 // A person sets up, moves and removes their authenticator app and makes new recovery codes. Each time they are signed out
 // wherever else they are signed in.
 func TestOwnSecurity(t *testing.T) {
@@ -328,10 +337,16 @@ func TestOwnSecurity(t *testing.T) {
 	mia.get("/portal").want(http.StatusOK, "Sign-in and security")
 	mia.get(securityPath).want(http.StatusOK, "You sign in with your password alone")
 	page := mia.get(authenticatorPath)
-	phone := mia.adds(page)
 	if mia.get(authenticatorPath).text("#secret") != page.text("#secret") {
 		t.Error("whoever comes back from the app finds another key")
 	}
+	planted := elsewhere.get(authenticatorPath)
+	if mia.get(authenticatorPath+"?enrolment="+url.QueryEscape(planted.hidden("enrolment"))).text("#secret") != page.text("#secret") {
+		t.Error("a link says which key is set up")
+	}
+	mia.post(authenticatorPath, "enrolment", planted.hidden("enrolment"), "code", mia.adds(planted).code(0)).wantError("code", "took too long")
+	page = mia.get(authenticatorPath)
+	phone := mia.adds(page)
 	mia.post(authenticatorPath, "enrolment", page.hidden("enrolment"), "code", "12").wantError("code", "That isn't the code")
 	mia.post(authenticatorPath, "enrolment", "x."+page.hidden("enrolment"), "code", phone.code(0)).wantError("code", "took too long")
 	a := mia.post(authenticatorPath, "enrolment", page.hidden("enrolment"), "code", phone.code(0)).want(http.StatusOK, "Your recovery codes")

@@ -95,28 +95,28 @@ func (p *Practice) provePassword(ctx context.Context, who Actor, where, password
 	return err
 }
 
-// keeping is what a secret that was typed is sealed for, while its author proves who they are.
-const keeping = "what was typed"
+// keeping is what a secret that was typed into a field is sealed for, while its author proves who they are.
+const keeping = "what was typed as "
 
 // keptFor is how long they may take.
 const keptFor = 15 * time.Minute
 
-// KeepSecret seals a secret that a person typed into a form, such as a password, until they have proved who they are: so it can
+// KeepSecret seals a secret that a person typed into a field, such as a password, until they have proved who they are: so it can
 // wait in their browser, and be read there by nobody.
-func (p *Practice) KeepSecret(ctx context.Context, by Person, secret string) (sealed string, err error) {
+func (p *Practice) KeepSecret(ctx context.Context, by Person, field, secret string) (sealed string, err error) {
 	err = p.db.View(ctx, func(tx *db.Tx) error {
 		clientID, staffID := by.who.ids()
-		sealed = tx.SealFor(clientID, staffID, keeping, []byte(secret), tx.Now().Add(keptFor))
+		sealed = tx.SealFor(clientID, staffID, keeping+field, []byte(secret), tx.Now().Add(keptFor))
 		return nil
 	})
 	return sealed, err
 }
 
-// KeptSecret opens what KeepSecret sealed for the same person; ErrNotFound after a quarter of an hour.
-func (p *Practice) KeptSecret(ctx context.Context, by Person, sealed string) (secret string, err error) {
+// KeptSecret opens what KeepSecret sealed for the same person and field; ErrNotFound after a quarter of an hour.
+func (p *Practice) KeptSecret(ctx context.Context, by Person, field, sealed string) (secret string, err error) {
 	err = p.db.View(ctx, func(tx *db.Tx) error {
 		clientID, staffID := by.who.ids()
-		plain, err := tx.OpenFor(clientID, staffID, keeping, sealed)
+		plain, err := tx.OpenFor(clientID, staffID, keeping+field, sealed)
 		secret = string(plain)
 		return err
 	})

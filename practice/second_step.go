@@ -24,8 +24,8 @@ const (
 // EnrolmentLife is how long setting up an authenticator app may take.
 const EnrolmentLife = 15 * time.Minute
 
-// enrolling is what an authenticator app's secret is sealed for, in the form that sets it up.
-const enrolling = "enrolment"
+// enrolling is what an authenticator app's secret is sealed for, in the form that sets it up: this session of theirs alone.
+func enrolling(who Actor) string { return "enrolment " + who.session.PublicID }
 
 // codeMismatch is the one answer to a code of an app that isn't one, was used, or comes too late; recoveryMismatch that to a recovery code.
 var codeMismatch = Invalid{"code": "That code doesn't work now. Codes of the app change every half minute and count once: try the next one."}
@@ -271,11 +271,11 @@ func (p *Practice) Enrolment(ctx context.Context, by Person, sealed string) (e E
 
 func (p *Practice) enrolment(tx *db.Tx, who Actor, sealed string) (Enrolment, error) {
 	clientID, staffID := who.ids()
-	secret, err := tx.OpenFor(clientID, staffID, enrolling, sealed)
+	secret, err := tx.OpenFor(clientID, staffID, enrolling(who), sealed)
 	if errors.Is(err, ErrNotFound) {
 		secret = make([]byte, 20)
 		rand.Read(secret)
-		sealed = tx.SealFor(clientID, staffID, enrolling, secret, tx.Now().Add(EnrolmentLife))
+		sealed = tx.SealFor(clientID, staffID, enrolling(who), secret, tx.Now().Add(EnrolmentLife))
 	} else if err != nil {
 		return Enrolment{}, err
 	}
@@ -283,11 +283,17 @@ func (p *Practice) enrolment(tx *db.Tx, who Actor, sealed string) (Enrolment, er
 	if err != nil {
 		return Enrolment{}, err
 	}
-	key, err := totp.Generate(totp.GenerateOpts{Issuer: strings.ReplaceAll(o.Name, ":", ""), AccountName: who.email().String(), Secret: secret})
+	key, err := totp.Generate(totp.GenerateOpts{Issuer: issuer(o.Name), AccountName: who.email().String(), Secret: secret})
 	if err != nil {
 		return Enrolment{}, err
 	}
 	return Enrolment{Secret: groups(key.Secret()), URL: key.URL(), Sealed: sealed}, nil
+}
+
+// issuer is the practice's name as an app shows it, so short that it fits into a QR code in every script.
+func issuer(practice string) string {
+	name := []rune(strings.ReplaceAll(practice, ":", ""))
+	return string(name[:min(len(name), 40)])
 }
 
 // Enrolled is what came of setting up a way to take the second step.
@@ -331,7 +337,7 @@ func (p *Practice) EnrolAuthenticator(ctx context.Context, by Person, token, sea
 
 func (p *Practice) enrolApp(tx *db.Tx, who Actor, token, sealed, code string, at Browser) (Enrolled, error) {
 	clientID, staffID := who.ids()
-	secret, err := tx.OpenFor(clientID, staffID, enrolling, sealed)
+	secret, err := tx.OpenFor(clientID, staffID, enrolling(who), sealed)
 	if errors.Is(err, ErrNotFound) {
 		return Enrolled{}, Invalid{"code": "This took too long. Add the practice to your app again, with what is shown here now."}
 	}

@@ -54,9 +54,9 @@ const answered = async (button, mediation) => {
   signal.throwIfAborted()
   const key = asked.user ? await navigator.credentials.create({ publicKey: readable(asked), signal })
     : await navigator.credentials.get({ publicKey: readable(asked), mediation, signal })
-  const form = button.form
-  form.querySelector('input[type=hidden][name$="passkey"]').value = written(key)
-  form.submit() // what else the form asks for isn't needed beside a passkey
+  // The field beside the button: a form that asks for a proof may hold another one, of what is to be done.
+  button.parentElement.querySelector('input[type=hidden][name$="passkey"]').value = written(key)
+  button.form.submit() // what else the form asks for isn't needed beside a passkey
 }
 
 // Where the browser can, it offers passkeys beside the addresses that it knows. A challenge lives five minutes, and belongs to the
