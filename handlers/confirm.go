@@ -162,24 +162,34 @@ func (s *Site) takeProof(c *fiber.Ctx) error {
 	if !ok || c.Method() != fiber.MethodPost || !args.Has(confirmPassword) && !args.Has(confirmCode) && !args.Has(confirmRecovery) && !args.Has(confirmPasskey) {
 		return c.Next()
 	}
+	// A proof that is fresh yet isn't asked for again: a second click, or a second Confirm beside a file, sends a code that is spent.
+	if !s.Practice.Confirmed(by) {
+		if wrong, err := s.prove(c, by); err != nil {
+			return err
+		} else if wrong != nil {
+			return s.askConfirm(c, wrong)
+		}
+	}
+	if err := s.unseal(c, by); err != nil {
+		return err
+	}
+	return c.Next()
+}
+
+// prove judges the proof that a request brings, and gives the browser the session's new cookie.
+func (s *Site) prove(c *fiber.Ctx, by practice.Person) (wrong practice.Invalid, err error) {
+	args := c.Request().PostArgs()
 	proof := practice.Proof{Password: string(args.Peek(confirmPassword)), Code: typedCode(c, confirmPrefix), Passkey: string(args.Peek(confirmPasskey))}
 	if proof.Passkey != "" {
 		proof.Challenge = s.takeChallenge(c, confirmChallenge)
 	}
 	token, now, err := s.Practice.Confirm(c.UserContext(), by, s.cookie.get(c, sessionCookie), proof, s.browser(c))
 	if err != nil {
-		wrong, err := invalid(err)
-		if err != nil {
-			return err
-		}
-		return s.askConfirm(c, wrong)
+		return invalid(err)
 	}
 	s.cookie.set(c, sessionCookie, token, 0)
 	c.Locals(actorKey, now)
-	if err := s.unseal(c, by); err != nil {
-		return err
-	}
-	return c.Next()
+	return nil, nil
 }
 
 // unseal puts the secrets that waited sealed back into the fields in which they were typed.

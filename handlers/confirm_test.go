@@ -360,6 +360,38 @@ func TestProofBySecondStep(t *testing.T) {
 	olga.post(exportPath, append(export, confirmCode, codes[1])...).want(http.StatusOK)
 }
 
+// A second click on Confirm, and a second Confirm beside a file that came, send what was spent: with a proof that is fresh yet they go on,
+// as what brings no proof does, and neither count as a wrong one nor make the proof last longer.
+func TestAFreshProofIsNotAskedForAgain(t *testing.T) {
+	s := newSite(t)
+	phone, codes := s.hasStep("olga@willow.example")
+	s.update(func(tx *db.Tx) error {
+		_, err := tx.ExecContext(t.Context(), "UPDATE sessions SET stepped_at = created_at")
+		return err
+	})
+	olga := s.late("Olga")
+	code := phone.code(0)
+	_, settings := relayForm(t)
+	a := olga.post(mailSettingsPath, settings...).want(http.StatusForbidden, "Confirm it’s you")
+	again := a.kept()
+	again.Set(confirmCode, code)
+	for range 2 {
+		olga.ask(http.MethodPost, mailSettingsPath, again).wantTo(mailSettingsPath)
+	}
+	cookie := olga.cookies[sessionCookie]
+	s.Clock.Move(9 * time.Minute)
+	for _, proof := range [][]string{{confirmCode, code}, {confirmRecovery, codes[0]}, {confirmCode, "000000"}} {
+		for range 3 {
+			olga.post(exportPath, append([]string{"what", "clients"}, proof...)...).want(http.StatusOK)
+		}
+	}
+	if n := s.acts("gave a wrong code"); n != 0 || s.steps("olga@willow.example").RecoveryCodes != len(codes) || olga.cookies[sessionCookie] != cookie {
+		t.Errorf("%d wrong codes are noted, %d recovery codes are left", n, s.steps("olga@willow.example").RecoveryCodes)
+	}
+	s.Clock.Move(time.Minute + time.Second)
+	olga.post(exportPath, "what", "clients", confirmCode, code).wantError("confirm-code", "doesn't work now")
+}
+
 // Wrong passwords of a stranger at the sign-in keep nobody who is in from proving who they are; their own do, and count for their network.
 func TestAStrangersGuessesStopNoProof(t *testing.T) {
 	s := newSite(t)

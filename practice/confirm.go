@@ -24,6 +24,9 @@ func (p *Practice) Ways(ctx context.Context, by Person) (f db.Factors, err error
 	return f, err
 }
 
+// Confirmed tells that somebody proved lately who they are, so that nothing asks them for a proof.
+func (p *Practice) Confirmed(by Person) bool { return by.confirmed(p.Now()) == nil }
+
 // Confirm takes a proof of who somebody is, which counts as fresh for ten minutes, and returns their session cookie's new
 // value. Whoever is signed in may. It returns Invalid for "code", "password" or "passkey", also after too many wrong ones.
 func (p *Practice) Confirm(ctx context.Context, by Person, token string, proof Proof, at Browser) (renewed string, now Actor, err error) {
