@@ -33,7 +33,7 @@ type secondStepPage struct {
 type codeField struct {
 	Prefix                   string // of the fields' names
 	App                      bool   // they have an authenticator app
-	Focus                    bool
+	Focus                    string // the field that has it: "code" or "recovery"
 	Problem, RecoveryProblem string
 }
 
@@ -42,9 +42,12 @@ func (f codeField) ID() string { return strings.TrimPrefix(f.Prefix, ":") }
 
 // newCodeField is the field, with what is wrong with the code that the request brought beside where it was typed.
 func newCodeField(c *fiber.Ctx, prefix string, ways db.Factors, wrong practice.Invalid) codeField {
-	f := codeField{Prefix: prefix, App: ways.Authenticator, Focus: ways.Passkeys == 0, Problem: wrong["code"]}
+	f := codeField{Prefix: prefix, App: ways.Authenticator, Focus: "code", Problem: wrong["code"]}
 	if form := c.Request().PostArgs(); !f.App || len(form.Peek(prefix+"code")) == 0 && len(form.Peek(prefix+"recovery")) > 0 {
-		f.Problem, f.RecoveryProblem = "", f.Problem
+		f.Focus, f.Problem, f.RecoveryProblem = "recovery", "", f.Problem
+	}
+	if ways.Passkeys > 0 && wrong["code"] == "" {
+		f.Focus = ""
 	}
 	return f
 }

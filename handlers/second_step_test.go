@@ -10,9 +10,11 @@ import (
 	"time"
 
 	"anteroom/db"
+	"anteroom/practice"
 	"anteroom/practice/cast"
 
 	"github.com/pquerna/otp/totp"
+	"github.com/valyala/fasthttp"
 )
 
 // requires has the practice require a second step.
@@ -179,6 +181,46 @@ func TestWrongCodesAreFew(t *testing.T) {
 	b.post("/choose-password", "password", "another quiet place").wantTo(secondStepPath)
 	b.post(secondStepPath, "code", phone.code(0)).wantError("code", "Too many wrong codes")
 	b.post(secondStepPath, "code", codes[2]).wantTo("/portal")
+}
+
+// The focus is where a code is asked for: after a wrong one, where that was typed.
+func TestTheFocusIsWhereTheCodeGoes(t *testing.T) {
+	s := newSite(t)
+	_, codes := s.hasStep("mia@mail.example")
+	mia := s.as("")
+	mia.signIn("mia@mail.example", "")
+	focus := func(a answer, want string) {
+		t.Helper()
+		if found := a.doc.Find("[autofocus]"); found.Length() != 1 || found.AttrOr("id", "") != want {
+			t.Errorf("the focus is on %q, want %s, in: %s", found.AttrOr("id", ""), want, a.main())
+		}
+	}
+	focus(mia.get(secondStepPath), "code")
+	focus(mia.post(secondStepPath, "code", "123456", "recovery", ""), "code")
+	focus(mia.post(secondStepPath, "code", "", "recovery", "abcd-efgh-jkmn"), "recovery")
+	focus(mia.post(secondStepPath, "code", "", "recovery", ""), "code")
+	mia.post(secondStepPath, "code", "", "recovery", codes[0]).want(http.StatusSeeOther)
+
+	s.hasStep("olga@willow.example")
+	s.update(func(tx *db.Tx) error {
+		_, err := tx.ExecContext(t.Context(), "UPDATE sessions SET stepped_at = created_at")
+		return err
+	})
+	olga := s.late("Olga")
+	focus(olga.post(exportPath, "what", "clients"), "confirm-code")
+	focus(olga.post(exportPath, "what", "clients", confirmCode, "", confirmRecovery, "abcd-efgh-jkmn"), "confirm-recovery")
+	// With a passkey the focus is on nothing, until something is wrong.
+	for _, c := range []struct {
+		app   bool
+		wrong practice.Invalid
+		want  string
+	}{{true, nil, ""}, {false, nil, ""}, {true, practice.Invalid{"code": "No."}, "code"}, {false, practice.Invalid{"code": "No."}, "recovery"}, {true, practice.Invalid{"passkey": "No."}, ""}} {
+		request := s.app.AcquireCtx(&fasthttp.RequestCtx{})
+		if got := newCodeField(request, "", db.Factors{Authenticator: c.app, Passkeys: 1}, c.wrong).Focus; got != c.want {
+			t.Errorf("%+v: the focus is on %q", c, got)
+		}
+		s.app.ReleaseCtx(request)
+	}
 }
 
 // Five wrong codes after the right password tell the owner by mail, once a day, that somebody may know it.
