@@ -1,10 +1,10 @@
 package handlers
 
 import (
+	"cmp"
 	"errors"
 	"net/url"
 	"regexp"
-	"slices"
 	"strings"
 
 	"anteroom/db"
@@ -25,52 +25,76 @@ const (
 	confirmCode     = confirmPrefix + "code"
 	confirmRecovery = confirmPrefix + "recovery" // a recovery code
 	confirmPasskey  = confirmPrefix + "passkey"
+	confirmBack     = confirmPrefix + "back"  // not a proof: the page that they were on
 	confirmKept     = confirmPrefix + "kept-" // before the name of a field with a secret, which waits sealed
 )
 
 // isSecret matches the names of fields in which secrets are typed: they are not told again, not even to who typed them.
 var isSecret = regexp.MustCompile(`password|secret|token$`)
 
-// needsProof tells in words what is asked for at the routes that may ask for a proof.
-var needsProof = map[string]string{
-	"/clients/:id/edit":            "change a client’s address",
-	"/clients/:id/release-address": "release a client’s address",
-	"/clients/:id/therapists":      "change who sees a client",
-	"/clients/:id/second-step":     "remove a client’s second step",
-	"/clients/:id/delete":          "delete a client",
-	"/clients/chosen":              "change who sees the chosen clients",
-	staffPath:                      "add a staff member",
-	staffPath + "/:id":             "change a staff member’s rights",
-	staffPath + "/:id/email":       "change a staff member’s address",
-	staffPath + "/:id/clients":     "change whom a staff member sees",
-	staffPath + "/:id/second-step": "remove a staff member’s second step",
-	staffPath + "/:id/disable":     "disable a staff member",
-	staffPath + "/:id/enable":      "enable a staff member",
-	mailSettingsPath:               "change how mail is sent",
-	mailPath + "/forget":           "change how mail is sent",
-	mailPath + "/outbox":           "let letters leave again",
-	requiredStepPath:               "change who takes a second step",
-	keysPath + "/rotate":           "change the key",
-	importPath + "/:id":            "change clients by a list",
-	exportPath:                     "download a list",
-	invitationsPath:                "download the list of invitations",
-	auditPath:                      "download the audit log",
-	"/portal/address":              "change your email address",
-	authenticatorPath:              "set up an authenticator app",
-	authenticatorPath + "/remove":  "remove your authenticator app",
-	newPasskeyPath:                 "add a passkey",
-	passkeysPath + "/:id/remove":   "remove a passkey",
-	recoveryCodesPath:              "make new recovery codes",
+// act is what a route that may ask for a proof is for.
+type act struct {
+	words string // those of its button
+	typed bool   // something is typed for it
+	file  bool   // it answers with a file, beside which the page stays
 }
 
-// askedFor tells in words what a request asked for that needs a proof.
-func askedFor(c *fiber.Ctx) string {
-	for route, act := range needsProof {
-		if fiber.RoutePatternMatch(c.Path(), route) {
-			return act
-		}
+// needsProof tells what is asked for at the routes that may ask for a proof.
+var needsProof = map[string]act{
+	"/clients/:id/edit":            {words: "change a client’s address", typed: true},
+	"/clients/:id/release-address": {words: "release a client’s address"},
+	"/clients/:id/therapists":      {words: "change who sees a client"},
+	"/clients/:id/second-step":     {words: "remove a client’s second step"},
+	"/clients/:id/delete":          {words: "delete a client’s data", typed: true},
+	"/clients/chosen":              {words: "change who sees the chosen clients"},
+	staffPath:                      {words: "add a staff member", typed: true},
+	staffPath + "/:id":             {words: "change a staff member’s rights", typed: true},
+	staffPath + "/:id/email":       {words: "change a staff member’s address", typed: true},
+	staffPath + "/:id/clients":     {words: "change whom a staff member sees"},
+	staffPath + "/:id/second-step": {words: "remove a staff member’s second step"},
+	staffPath + "/:id/disable":     {words: "disable a staff member"},
+	staffPath + "/:id/enable":      {words: "enable a staff member"},
+	mailSettingsPath:               {words: "change how mail is sent", typed: true},
+	mailPath + "/forget":           {words: "forget the mail settings"},
+	mailPath + "/outbox":           {words: "let letters leave again"},
+	requiredStepPath:               {words: "change who takes a second step"},
+	keysPath + "/rotate":           {words: "rotate the key"},
+	importPath + "/:id":            {words: "change clients by a list"},
+	exportPath:                     {words: "export a list", file: true},
+	invitationsPath:                {words: "download the list of invitations", file: true},
+	auditPath:                      {words: "download the audit log", file: true},
+	"/portal/address":              {words: "change your email address", typed: true},
+	authenticatorPath:              {words: "set up an authenticator app", typed: true},
+	authenticatorPath + "/remove":  {words: "remove your authenticator app"},
+	newPasskeyPath:                 {words: "add a passkey"},
+	passkeysPath + "/:id/remove":   {words: "remove a passkey"},
+	recoveryCodesPath:              {words: "make new recovery codes"},
+}
+
+// exports are the words of exportPath's buttons.
+var exports = map[string]string{"clients": "export the clients", "portal": "export the states", "forms": "export completed forms"}
+
+// askedFor tells what a request asked for that needs a proof. With confirmPath, that is a page.
+func askedFor(c *fiber.Ctx, ways db.Factors) act {
+	path, page := c.Path(), c.Method() == fiber.MethodGet
+	if path == confirmPath {
+		path, _, _ = strings.Cut(c.FormValue("next"), "?")
+		page = true
 	}
-	return ""
+	for route, asked := range needsProof {
+		if !fiber.RoutePatternMatch(path, route) {
+			continue
+		}
+		if route == exportPath {
+			asked.words = cmp.Or(exports[c.FormValue("what")], asked.words)
+		}
+		if route == authenticatorPath && ways.Authenticator {
+			asked.words = "move your authenticator app to another phone"
+		}
+		asked.typed, asked.file = asked.typed && !page, asked.file && !page
+		return asked
+	}
+	return act{}
 }
 
 // proofPage asks a person to prove who they are, and holds what they had sent, so that nothing has to be typed again.
@@ -79,7 +103,8 @@ type proofPage struct {
 	Act     string // what they asked for, in words
 	Action  string
 	Fields  []sentField
-	Typed   bool   // they had sent something
+	Sent    bool   // they had filled in a form
+	Typed   bool   // they had typed into it
 	File    bool   // what they asked for comes as a file, and this page stays
 	Back    string // where they were, for who would rather not
 	Ways    db.Factors
@@ -103,8 +128,7 @@ func (s *Site) askConfirm(c *fiber.Ctx, wrong practice.Invalid) error {
 	if !ok {
 		return s.refuse(c)
 	}
-	page := proofPage{Shell: s.shell(c, "Confirm it’s you", ""), Act: askedFor(c), Action: c.OriginalURL(), Back: cameFrom(c), Errors: wrong}
-	page.File = slices.Contains([]string{exportPath, auditPath}, c.Path())
+	page := proofPage{Shell: s.shell(c, "Confirm it’s you", ""), Action: c.OriginalURL(), Back: cameFrom(c), Errors: wrong}
 	if !local(page.Action) {
 		return practice.ErrNotFound
 	}
@@ -112,6 +136,8 @@ func (s *Site) askConfirm(c *fiber.Ctx, wrong practice.Invalid) error {
 	if page.Ways, err = s.Practice.Ways(c.UserContext(), by); err != nil {
 		return err
 	}
+	asked := askedFor(c, page.Ways)
+	page.Act, page.Typed, page.File = asked.words, asked.typed, asked.file
 	page.Code = newCodeField(c, confirmPrefix, page.Ways, wrong)
 	if page.Ways.Passkeys > 0 {
 		page.Passkey = s.passkeyButton(passkeyButton{Field: confirmPasskey, Options: confirmPasskeyPath, Words: "Use your passkey", Problem: wrong["passkey"], Primary: true})
@@ -129,8 +155,9 @@ func (s *Site) askConfirm(c *fiber.Ctx, wrong practice.Invalid) error {
 			}
 			f.Name = confirmKept + f.Name
 		}
-		page.Fields, page.Typed = append(page.Fields, f), true
+		page.Fields = append(page.Fields, f)
 	}
+	page.Sent = len(page.Fields) > 0 && page.Action != confirmPath && !page.File
 	c.Status(fiber.StatusForbidden)
 	if wrong != nil {
 		c.Status(fiber.StatusUnprocessableEntity)
@@ -143,8 +170,11 @@ func (s *Site) askConfirm(c *fiber.Ctx, wrong practice.Invalid) error {
 	return s.render(c, "session/confirm", "session/_confirm", page)
 }
 
-// cameFrom is the page of this site that a person was on before.
+// cameFrom is the page of this site that a person was on before they were asked for a proof, however often they were.
 func cameFrom(c *fiber.Ctx) string {
+	if back := string(c.Request().PostArgs().Peek(confirmBack)); local(back) {
+		return back
+	}
 	from := c.Get(fiber.HeaderReferer)
 	if partly(c) {
 		from = c.Get("HX-Current-URL")

@@ -39,6 +39,9 @@ func (a answer) kept() url.Values {
 		for _, at := range n.Attr {
 			field[at.Key] = at.Val
 		}
+		if field["name"] == confirmBack {
+			continue
+		}
 		kept.Add(field["name"], strings.ReplaceAll(field["value"], "\n", "\r\n")) // as browsers send it
 	}
 	return kept
@@ -171,10 +174,14 @@ func TestWhatMattersMostAsksForAProof(t *testing.T) {
 				t.Fatalf("kept %v of %v", got, sent)
 			}
 			before := olga.cookies[sessionCookie]
-			wrong := olga.post(path, append(form, confirmPassword, "not the password")...)
+			wrong := olga.with("Referer", cast.Public.String()+path).post(path, append(form, confirmPassword, "not the password", confirmBack, a.hidden(confirmBack))...)
 			wrong.wantError("confirm-password", "isn't your password")
 			if asks := "main p.muted"; wrong.text(asks) != a.text(asks) {
 				t.Errorf("after a wrong password, it is for %q", wrong.text(asks))
+			}
+			wrong = olga.post(path, append(form, confirmPassword, "not the password", confirmBack, wrong.hidden(confirmBack))...)
+			if back := wrong.doc.Find("main p a").AttrOr("href", ""); back != "/clients?q=x" {
+				t.Errorf("after wrong passwords, back leads to %q", back)
 			}
 			if got := s.opened(wrong.kept()); got.Encode() != sent.Encode() {
 				t.Errorf("after a wrong password, kept %v of %v", got, sent)
@@ -207,6 +214,44 @@ func TestAKeptSecretIsOfItsField(t *testing.T) {
 	a := olga.post(staffPath, "email", "x", "role", "staff", confirmKept+"name", kept.Get(confirmKept+"password"), confirmPassword, cast.Password)
 	if a.want(http.StatusConflict); strings.Contains(a.body, relayPassword) {
 		t.Error("the page shows what was typed elsewhere")
+	}
+}
+
+// The question is in the words of what was pressed, says that what was typed is kept only where something was, and that a page stays
+// beside a file.
+func TestAProofIsAskedForInTheWordsOfWhatWasPressed(t *testing.T) {
+	s := newSite(t)
+	const kept, again, nothing, file = "What you typed is kept, and nothing is done yet.", "Going back means typing it again.", "Nothing is done yet.", "comes as a download"
+	tess := staffPath + "/" + s.Tess.PublicID()
+	for _, asked := range []struct {
+		path  string
+		form  []string
+		words string
+		says  []string
+	}{
+		{staffPath, []string{"name", "Nia New", "email", "nia@willow.example", "role", "staff"}, "add a staff member", []string{kept, again}},
+		{keysPath + "/rotate", []string{"key", "1"}, "rotate the key", []string{nothing}},
+		{tess + "/disable", []string{"heir", "keep"}, "disable a staff member", []string{nothing}},
+		{tess + "/second-step", nil, "remove a staff member’s second step", []string{nothing}},
+		{exportPath, []string{"what", "clients"}, "export the clients", []string{file}},
+		{exportPath, []string{"what", "portal"}, "export the states", []string{file}},
+		{exportPath, []string{"what", "forms", "form_key", "phq-9"}, "export completed forms", []string{file}},
+		{invitationsPath, []string{"do", "csv", "q", "ann"}, "download the list of invitations", []string{file}},
+		{auditPath, nil, "download the audit log", []string{file}},
+	} {
+		s.hasStep("tess@willow.example")
+		for _, proof := range [][]string{nil, {confirmPassword, "not the password"}} {
+			a := s.late("Olga").post(asked.path, append(slices.Clone(asked.form), proof...)...)
+			says := a.text("main section > p") + " " + a.text("main > p")
+			if want := "You asked to " + asked.words + ". "; !strings.HasPrefix(says, want) {
+				t.Errorf("%s says %q, want %q", asked.path, says, want)
+			}
+			for _, sentence := range []string{kept, again, nothing, file} {
+				if strings.Contains(says, sentence) != slices.Contains(asked.says, sentence) {
+					t.Errorf("%s %v says %q", asked.path, asked.form, says)
+				}
+			}
+		}
 	}
 }
 
@@ -422,11 +467,26 @@ func TestProofForAPageAndForAPart(t *testing.T) {
 	s := newSite(t)
 	mia := s.late("Mia")
 	a := mia.get(authenticatorPath).want(http.StatusForbidden, "Your password")
-	if got := a.kept().Encode(); got != "next="+url.QueryEscape(authenticatorPath) || strings.Contains(a.main(), "What you typed") {
+	if got := a.kept().Encode(); got != "next="+url.QueryEscape(authenticatorPath) {
 		t.Errorf("kept %s", got)
 	}
+	wrong := mia.post(confirmPath, "next", authenticatorPath, confirmPassword, "not hers")
+	wrong.wantError("confirm-password", "isn't your password")
+	for _, a := range []answer{a, wrong} {
+		if says := a.text("main section > p"); !strings.HasPrefix(says, "You asked to set up an authenticator app. ") || strings.Contains(says, "typed") || a.doc.Find("[data-unsaved]").Length() != 0 {
+			t.Errorf("says %q", says)
+		}
+	}
 	mia.post(confirmPath, "next", authenticatorPath, confirmPassword, cast.Password).wantTo(authenticatorPath)
-	mia.get(authenticatorPath).want(http.StatusOK, "Enter the code")
+	mia.get(authenticatorPath).want(http.StatusOK, "Set up an authenticator app", "Enter the code")
+	s.hasStep("mia@mail.example")
+	s.update(func(tx *db.Tx) error {
+		_, err := tx.ExecContext(t.Context(), "UPDATE sessions SET stepped_at = created_at")
+		return err
+	})
+	mia.get(authenticatorPath).want(http.StatusOK, "Move your authenticator app to another phone")
+	s.Clock.Move(10*time.Minute + time.Second)
+	mia.get(authenticatorPath).want(http.StatusForbidden, "You asked to move your authenticator app to another phone.")
 
 	olga := s.late("Olga")
 	a = olga.htmx().with("HX-Current-URL", cast.Public.String()+exportPath).post(exportPath, "what", "clients")
@@ -482,6 +542,17 @@ func TestConfirmLeadsNowhereElse(t *testing.T) {
 		a := s.late("Olga").post(path, confirmPassword, "not the password").want(http.StatusNotFound)
 		if strings.Contains(a.body, "evil.example") {
 			t.Error(a.body)
+		}
+	}
+}
+
+// Nor does the way back.
+func TestGoingBackLeadsNowhereElse(t *testing.T) {
+	s := newSite(t)
+	for _, back := range []string{"//evil.example/x", "https://evil.example/x", "javascript:alert(1)", `/\\evil.example`} {
+		a := s.late("Olga").with("Referer", cast.Public.String()+exportPath).post(exportPath, "what", "clients", confirmBack, back).want(http.StatusForbidden)
+		if to := a.doc.Find("main p a").AttrOr("href", ""); to != exportPath || strings.Contains(a.body, "evil") || strings.Contains(a.body, "javascript:") {
+			t.Errorf("%s leads to %q", back, to)
 		}
 	}
 }

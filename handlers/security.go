@@ -69,6 +69,9 @@ func (s *Site) showAuthenticator(c *fiber.Ctx, by practice.Person, wrong practic
 		return err
 	}
 	page := authenticatorPage{Shell: s.shell(c, "Set up an authenticator app", ""), Anew: how.Authenticator, Errors: wrong}
+	if page.Anew {
+		page.Title = "Move your authenticator app to another phone"
+	}
 	if page.appToSetUp, err = s.appToSetUp(c, e); err != nil {
 		return err
 	}
