@@ -1,6 +1,10 @@
 package handlers
 
-import "testing"
+import (
+	"testing"
+
+	"anteroom/practice/cast"
+)
 
 func TestDeleteClient(t *testing.T) {
 	s := newSite(t)
@@ -17,7 +21,9 @@ func TestDeleteClient(t *testing.T) {
 	if got := again.doc.Find("#name").AttrOr("value", ""); got != "mia" {
 		t.Errorf("the name came back as %q", got)
 	}
-	olga.follow(olga.post(mia+"/delete", "name", "Moreno, Mia")).want(200, "The client's data is deleted.", "4 clients")
+	s.late("Olga").post(mia+"/delete", "name", "mia").wantError("name", "Moreno, Mia") // before it asks for a phone
+	olga.post(mia+"/delete", "name", "Moreno, Mia").want(403, "You asked to delete a client’s data.")
+	olga.follow(olga.post(mia+"/delete", "name", "Moreno, Mia", confirmPassword, cast.Password)).want(200, "The client's data is deleted.", "4 clients")
 	olga.get(mia).want(404)
 	s.as("Mia").get("/portal").wantTo("/sign-in?next=%2Fportal")
 }
