@@ -565,9 +565,11 @@ func sweep(ctx context.Context, p *practice.Practice, log *slog.Logger) {
 	var printed time.Time // when the audit log's head was
 	for {
 		if p.Now().Sub(printed).Abs() >= 24*time.Hour {
-			if err := printAuditHead(ctx, p, log); err == nil {
+			begun, err := printAuditHead(ctx, p, log)
+			if begun {
 				printed = p.Now()
-			} else if ctx.Err() == nil {
+			}
+			if err != nil && ctx.Err() == nil {
 				log.Error("audit head", "error", err.Error())
 			}
 		}
@@ -589,13 +591,14 @@ func sweep(ctx context.Context, p *practice.Practice, log *slog.Logger) {
 	}
 }
 
-// printAuditHead logs where the audit log ends: kept somewhere else, it shows later whether the log was cut off.
-func printAuditHead(ctx context.Context, p *practice.Practice, log *slog.Logger) error {
+// printAuditHead logs where the audit log ends, once it has begun: kept somewhere else, it shows later whether the log was cut off.
+func printAuditHead(ctx context.Context, p *practice.Practice, log *slog.Logger) (begun bool, err error) {
 	head, err := p.AuditHead(ctx)
-	if err == nil && head.Entry > 0 {
-		log.Info("audit head", "entry", head.Entry, "mac", hex.EncodeToString(head.MAC))
+	if err != nil || head.Entry == 0 {
+		return false, err
 	}
-	return err
+	log.Info("audit head", "entry", head.Entry, "mac", hex.EncodeToString(head.MAC))
+	return true, nil
 }
 
 // admin makes an administrator in a data folder that no server holds.

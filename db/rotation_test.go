@@ -455,8 +455,16 @@ func TestKeyFileIsMadeAnew(t *testing.T) {
 	if err := os.Symlink(theirs, unfinished(file)); err != nil {
 		t.Fatal(err)
 	}
+	before, err := os.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer before.Close()
 	if err := replaceKeyFile(file, []byte("another")); err != nil {
 		t.Fatal(err)
+	}
+	if got, err := io.ReadAll(before); string(got) != "secret" || err != nil {
+		t.Errorf("the file is written over, and was for a moment neither the one nor the other: %q, %v", got, err)
 	}
 	if _, err := os.Stat(theirs); !errors.Is(err, fs.ErrNotExist) {
 		t.Error("the key was written where a link led")

@@ -35,9 +35,13 @@ func TestDeleteClient(t *testing.T) {
 	must(c.Practice.SaveDraft(t.Context(), c.Olga.Staff, draft, practice.DraftChange{Forms: []string{"gad-7"}}))
 	must(c.Practice.Send(t.Context(), c.Olga.Staff, draft, ""))
 	must(newEmail(t, c, c.Olga.Staff, c.Mia, "qxaddress@mail.example"))
-	if _, _, err := c.Practice.ChoosePassword(t.Context(), addressToken(t, c, c.Mia), newPassword, practice.Browser{Network: network}); err != nil {
+	if _, _, err := c.Practice.ChoosePassword(t.Context(), addressToken(t, c, c.Mia), newPassword, practice.Browser{Network: network, Device: "qxdevice"}); err != nil {
 		t.Fatal(err)
 	}
+	must(c.DB.Update(t.Context(), func(tx *db.Tx) error {
+		_, err := tx.NewRecoveryCodes(c.Mia.ID, 0)
+		return errors.Join(err, tx.SetAuthenticator(c.Mia.ID, 0, make([]byte, 20), 0))
+	}))
 	must(newEmail(t, c, c.Olga.Staff, c.Mia, "qxother@mail.example"))
 	must(c.Practice.SaveDraft(t.Context(), c.Olga.Staff, chosen(t, c, c.Mia, c.Ann), practice.DraftChange{Forms: []string{"gad-7"}}))
 	if _, err := c.Practice.StartClientDraft(t.Context(), c.Olga.Staff, c.Mia.PublicID); err != nil {

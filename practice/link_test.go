@@ -3,6 +3,7 @@ package practice_test
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -313,6 +314,72 @@ func TestLettersHoldNoSecret(t *testing.T) {
 	}
 	if strings.Contains(data, token) || !strings.Contains(data, "Willow Street Counseling") {
 		t.Error(data)
+	}
+}
+
+// Whoever chose another password while signed in isn't undone by a link that lay in the mailbox before.
+func TestAChangedPasswordEndsTheLinkToANewOne(t *testing.T) {
+	c := cast.New(t)
+	if err := c.Practice.ForgotPassword(t.Context(), "mia@mail.example", "192.0.2.1"); err != nil {
+		t.Fatal(err)
+	}
+	token := lastToken(t, c, c.Mia.ID, 0)
+	who, err := c.Practice.Authenticate(t.Context(), c.Sessions["Mia"], true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mia, _ := who.Person()
+	if _, err := c.Practice.ChangePassword(t.Context(), mia, c.Sessions["Mia"], cast.Password, newPassword, practice.Browser{Network: "192.0.2.1"}); err != nil {
+		t.Fatal(err)
+	}
+	wantState(t, c, token, practice.LinkEnded)
+}
+
+// hashes is how many passwords f has hashed: argon2id takes its 19 MiB for each, and nothing else here takes as much.
+func hashes(f func()) int {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	f()
+	runtime.ReadMemStats(&after)
+	return int((after.TotalAlloc - before.TotalAlloc) / (19 << 20))
+}
+
+// Whoever signs in, and as whom, costs one hash, so that nobody is told from how long it takes who has an account; and who guessed
+// too often costs none.
+func TestEverybodyCostsOneHashAndWhoGuessesNone(t *testing.T) {
+	c := cast.New(t)
+	if _, err := c.Practice.DisableStaff(t.Context(), c.Olga, c.Finn.PublicID(), practice.KeepAssigned); err != nil {
+		t.Fatal(err)
+	}
+	// The cast's passwords are hashed cheaply.
+	for address, who := range map[string][2]int64{"olga@willow.example": {0, staffID(t, c, c.Olga.PublicID())}, "mia@mail.example": {c.Mia.ID, 0}} {
+		if err := c.Practice.ForgotPassword(t.Context(), address, "192.0.2.1"); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := c.Practice.ChoosePassword(t.Context(), lastToken(t, c, who[0], who[1]), newPassword, practice.Browser{Network: "192.0.2.1"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	signIn := func(address, password string) func() {
+		return func() {
+			if _, _, err := c.Practice.SignIn(t.Context(), address, password, practice.Browser{Network: "192.0.2.1"}); err == nil {
+				t.Errorf("%s is in", address)
+			}
+		}
+	}
+	for who, address := range map[string]string{"an administrator": "olga@willow.example", "a client": "mia@mail.example", "an invited client": "ann@mail.example",
+		"disabled": "finn@willow.example", "unknown": "nobody@willow.example", "no address": "nonsense"} {
+		for range 5 {
+			if n := hashes(signIn(address, "wrong password")); n != 1 {
+				t.Errorf("%s costs %d hashes", who, n)
+			}
+		}
+		if n := hashes(signIn(address, "wrong password")); n != 0 {
+			t.Errorf("%s who guessed too often costs %d hashes", who, n)
+		}
+	}
+	if n := hashes(signIn("leo@mail.example", strings.Repeat("long ", 30))); n != 1 {
+		t.Errorf("a password that is too long costs %d hashes", n)
 	}
 }
 
