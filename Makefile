@@ -8,7 +8,7 @@ export BROWSER ?= /usr/bin/chromium
 export GOFLAGS := $(GOFLAGS) -trimpath
 # Counted, not timed: when its time is up, go test may call a run in progress a failure.
 FUZZ ?= 2000x
-# Without the checkout's own stamp: the same files make the same bytes, with .git beside them or not.
+# Without the checkout's own stamp: the same files and RELEASE make the same bytes, with .git beside them or not.
 STATIC = -buildvcs=false -tags sqlite_omit_load_extension,netgo,osusergo \
 	-ldflags '-s -w -X main.release=$(RELEASE) -linkmode external -extldflags "-static"'
 RELEASE ?= $(or $(shell git describe --tags --always --dirty 2>/dev/null),development)
