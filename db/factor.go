@@ -3,7 +3,9 @@ package db
 import (
 	"bytes"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"strconv"
 	"strings"
 	"time"
@@ -181,6 +183,18 @@ func (tx *Tx) NewRecoveryCodes(clientID, staffID int64) (codes []string, err err
 		codes = append(codes, code)
 	}
 	return codes, nil
+}
+
+// RecoverySet names the recovery codes that a client or a staff member has, spent ones too; empty: they have none. Other codes have
+// another name, which tells nothing of them.
+func (tx *Tx) RecoverySet(clientID, staffID int64) (string, error) {
+	var first []byte
+	err := tx.row("SELECT min(hash) FROM recovery_codes WHERE client_id = ? OR staff_id = ?", orNull(clientID), orNull(staffID)).Scan(&first)
+	if err != nil || first == nil {
+		return "", err
+	}
+	name := sha256.Sum256(first)
+	return hex.EncodeToString(name[:8]), nil
 }
 
 // DropRecoveryCodes ends a client's or a staff member's recovery codes.

@@ -69,14 +69,21 @@ func (s *Site) person(h func(*fiber.Ctx, practice.Person) error) audience {
 	}}
 }
 
-// halfway: whoever gave the right password and owes the second step. Who is in goes on to where they wanted to go.
+// halfway: whoever gave the right password and owes the second step. Who is in goes on to where they wanted to go, also when they
+// send again the form with which they set up the step: the page of recovery codes that it led to can't be shown anew.
 func (s *Site) halfway(h func(*fiber.Ctx, practice.Halfway) error) audience {
 	return audience{"halfway", func(c *fiber.Ctx) error {
 		if by, ok := actor(c).Halfway(); ok {
 			return h(c, by)
 		}
 		if who := actor(c); !who.Nobody() {
-			return s.goOn(c, who, c.Query("next"))
+			if c.Method() != fiber.MethodPost {
+				return s.goOn(c, who, c.Query("next"))
+			}
+			if c.Path() == firstPasskeyPath || c.FormValue("enrolment") != "" {
+				s.notify(c, "codes given")
+			}
+			return s.goOn(c, who, c.FormValue("next"))
 		}
 		return s.refuse(c)
 	}}

@@ -282,6 +282,7 @@ var notices = map[string]string{
 	"passkey removed":           "The passkey is removed. Wherever else you were signed in, you are signed out.",
 	"app removed":               "The authenticator app is removed. Wherever else you were signed in, you are signed out.",
 	"few codes":                 "Recovery codes that are left: %s. Make new ones under Sign-in and security before you need them.",
+	"codes given":               "You were given new codes a moment ago. If you don’t have them, make new ones under Sign-in and security.",
 	"step required":             "Saved. It counts from everybody's next click on.",
 	"step removed":              "Their second step is removed, they are signed out, and a mail tells them. They sign in with their password, and set it up anew where it is required.",
 	"step taken anew":           "You have a second step already. Enter its code.",

@@ -1,6 +1,8 @@
 package handlers
 
 import (
+	"errors"
+
 	"anteroom/practice"
 
 	"github.com/gofiber/fiber/v2"
@@ -122,6 +124,13 @@ func (s *Site) removeAuthenticator(c *fiber.Ctx, by practice.Person) error {
 	return s.seeOther(c, securityPath)
 }
 
+// recoveryCodesPage asks before recovery codes are made anew.
+type recoveryCodesPage struct {
+	Shell
+	practice.Security
+	Set string // the codes that are replaced
+}
+
 func (s *Site) recoveryCodes(c *fiber.Ctx, by practice.Person) error {
 	how, err := s.Practice.Security(c.UserContext(), by)
 	if err != nil {
@@ -130,11 +139,20 @@ func (s *Site) recoveryCodes(c *fiber.Ctx, by practice.Person) error {
 	if !how.Any() {
 		return s.seeOther(c, securityPath)
 	}
-	return s.show(c, "security/recovery_codes", questionPage{s.shell(c, "Make new recovery codes?", ""), how})
+	set, err := s.Practice.RecoverySet(c.UserContext(), by)
+	if err != nil {
+		return err
+	}
+	return s.show(c, "security/recovery_codes", recoveryCodesPage{s.shell(c, "Make new recovery codes?", ""), how, set})
 }
 
+// newRecoveryCodes makes new codes, once: whoever sends the form again, as by loading the codes' page anew, keeps those of before.
 func (s *Site) newRecoveryCodes(c *fiber.Ctx, by practice.Person) error {
-	codes, err := s.Practice.NewRecoveryCodes(c.UserContext(), by)
+	codes, err := s.Practice.NewRecoveryCodes(c.UserContext(), by, c.FormValue("replaced"))
+	if errors.Is(err, practice.ErrNewerCodes) {
+		s.notify(c, "codes given")
+		return s.seeOther(c, securityPath)
+	}
 	if err != nil {
 		return err
 	}

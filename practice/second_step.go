@@ -490,21 +490,3 @@ func (p *Practice) removeFactor(ctx context.Context, by Person, at Browser, act 
 	}
 	return err
 }
-
-// NewRecoveryCodes makes a person's recovery codes anew: those before stop working. Wherever else they are signed in, they are
-// signed out. It returns ErrConfirm, and ErrNotFound for somebody who takes no second step.
-func (p *Practice) NewRecoveryCodes(ctx context.Context, by Person) (codes []string, err error) {
-	err = p.db.Update(ctx, func(tx *db.Tx) error {
-		if err := by.confirmed(tx.Now()); err != nil {
-			return err
-		}
-		if f, err := tx.Factors(by.who.ids()); err != nil || !f.Any() {
-			return cmp.Or(err, ErrNotFound)
-		}
-		if codes, err = newCodes(tx, by.who); err != nil {
-			return err
-		}
-		return factorsChanged(tx, by.who, "made new recovery codes")
-	})
-	return codes, err
-}
