@@ -162,6 +162,7 @@ func TestStoryLogoff(t *testing.T) {
 	clock.move(16 * time.Minute)
 	olga.comesBack()
 	olga.at("/sign-in")
+	olga.sees("You were signed out to keep this private.")
 	olga.seesNot("Novak")
 	if next := evaluate[string](olga, `new URLSearchParams(location.search).get('next')`); !strings.HasPrefix(next, "/clients/") {
 		t.Errorf("after signing in she would come to %q", next)
@@ -182,6 +183,25 @@ func TestStoryLogoff(t *testing.T) {
 	olga.at("/clients")
 	olga.seesNot("Secret")
 	olga.sees("Tom Tran")
+
+	// The session ends elsewhere: what is typed into a form that leaves the page stays, until its writer is back.
+	olga.opens("/clients/new")
+	olga.fills(lastName, "Nilsen")
+	olga.fills("Legal first name", "Noa")
+	other.opens("/security")
+	other.clicks("button", "Sign out everywhere")
+	other.at("/sign-in")
+	other.seesNot("to keep this private") // they did it themselves
+	const send = `document.querySelector('main form[method=post]').requestSubmit()`
+	evaluate[chromedp.Void](olga, send)
+	olga.sees(kept)
+	other.signsIn("tom@willow.example", password)
+	other.at("/clients")
+	olga.comesBack()
+	olga.sees(lastName)
+	evaluate[chromedp.Void](olga, `window.online = fetch; window.fetch = () => Promise.reject(new TypeError('no network')); `+send) // nobody answers
+	olga.at("/clients/[0-9a-f-]{36}")
+	olga.sees("Nilsen, Noa")
 }
 
 // An answer that couldn't be saved because the session was over is sent once its writer is back. A client's twelve hours end

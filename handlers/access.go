@@ -98,7 +98,17 @@ func (s *Site) refuse(c *fiber.Ctx) error {
 	if _, ok := actor(c).Halfway(); ok {
 		return s.seeOther(c, secondStepOf(here(c)))
 	}
+	if s.wasSignedOut(c) && c.Method() == fiber.MethodPost && !partly(c) { // what a part of a page sent is kept there
+		s.notify(c, "not saved")
+	}
 	return s.seeOther(c, "/sign-in?next="+url.QueryEscape(here(c)))
+}
+
+// wasSignedOut tells that a session was ended that this browser still brings: after too long, or from elsewhere. Whoever signs out
+// takes it along.
+func (s *Site) wasSignedOut(c *fiber.Ctx) bool {
+	_, halfway := actor(c).Halfway()
+	return s.cookie.get(c, sessionCookie) != "" && actor(c).Nobody() && !halfway
 }
 
 // here is the page that a request was made from: the address asked for, unless it was a part of a page or a write.

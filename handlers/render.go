@@ -235,6 +235,7 @@ var notices = map[string]string{
 	"default saved":   "Saved. New invitations and messages start with it.",
 	"reminder saved":  "Saved. Reminders say this from now on.",
 	"signed out":      "You are signed out.",
+	"not saved":       "What you sent last wasn’t saved.",
 
 	"signed out there":     "That browser is signed out.",
 	"signed out elsewhere": "Everywhere else you are signed out.",

@@ -157,6 +157,41 @@ func TestPollingNeverExtendsASession(t *testing.T) {
 	}
 }
 
+// Whose session was ended is told so where they sign in, and that what they sent last came too late. Who signs out knows, and who
+// comes for the first time was never in.
+func TestSignInSaysWhyOneIsThere(t *testing.T) {
+	s := newSite(t)
+	const why, late = "You were signed out to keep this private.", "What you sent last wasn’t saved."
+	said := func(a answer) string { return a.want(http.StatusOK).text("main .banner") }
+	if got := said(s.as("").get("/sign-in")); got != "" {
+		t.Errorf("at first %q", got)
+	}
+	for who, page := range map[string]string{"Olga": "/clients/new", "Mia": "/portal/address"} {
+		b, left := s.as(who), s.as(who)
+		left.follow(left.post("/sign-out").wantTo("/sign-in"))
+		if got := said(left.get("/sign-in")); got != "" {
+			t.Errorf("%s, who signed out, is told %q", who, got)
+		}
+		if got := said(b.follow(b.get(page))); got != why+" Sign in to go on." {
+			t.Errorf("%s opened a page: %q", who, got)
+		}
+		if got := said(b.follow(b.post(securityPath+"/password", "password", "a quiet place of mine"))); got != why+" "+late+" Sign in to go on." {
+			t.Errorf("%s sent a form: %q", who, got)
+		}
+		b.htmx().post(securityPath + "/password").want(http.StatusNoContent) // its page keeps it
+		if got := said(b.get("/sign-in")); got != why+" Sign in to go on." {
+			t.Errorf("%s comes anew: %q", who, got)
+		}
+		b.post("/sign-in", "email", "nobody@mail.example", "password", "wrong").want(http.StatusUnprocessableEntity)
+		email := map[string]string{"Olga": "olga@willow.example", "Mia": "mia@mail.example"}[who]
+		b.post("/sign-in", "email", email, "password", cast.Password)
+		b.post("/sign-out").wantTo("/sign-in")
+		if got := said(b.get("/sign-in")); got != "You are signed out." {
+			t.Errorf("%s, signed out anew, is told %q", who, got)
+		}
+	}
+}
+
 // Who is signed in gets the warning and its script; strangers get neither.
 func TestLogoffIsForWhoIsSignedIn(t *testing.T) {
 	s := newSite(t)

@@ -13,10 +13,12 @@ import (
 
 type signInPage struct {
 	Shell
-	Email   string
-	Next    string
-	Passkey *passkeyButton
-	Errors  practice.Invalid
+	Email     string
+	Next      string
+	SignedOut bool // a session that they had here was ended
+	NotSaved  bool // and what they sent last came too late
+	Passkey   *passkeyButton
+	Errors    practice.Invalid
 }
 
 func (s *Site) signInPage(c *fiber.Ctx) error {
@@ -28,6 +30,10 @@ func (s *Site) signInPage(c *fiber.Ctx) error {
 
 func (s *Site) showSignIn(c *fiber.Ctx, page signInPage) error {
 	page.Shell = s.shell(c, "Sign in", "")
+	page.SignedOut = s.wasSignedOut(c) && page.Errors == nil
+	if page.Notice == notices["not saved"] {
+		page.NotSaved, page.Notice = true, ""
+	}
 	page.Passkey = s.passkeyButton(passkeyButton{Options: signInPasskeyPath, Words: "Sign in with a passkey", Problem: page.Errors["passkey"], Offer: true})
 	if page.Errors != nil {
 		c.Status(fiber.StatusUnprocessableEntity)

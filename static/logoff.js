@@ -105,6 +105,24 @@
   cover.addEventListener('cancel', event => event.preventDefault())
   cover.addEventListener('close', () => { if (covered) cover.showModal() }) // a second Escape closes it all the same
 
+  // A session that ended elsewhere must not cost what was typed into a form that leaves the page: before it is sent, the server says
+  // whether its writer is still in. Where it doesn't say so soon, the form is sent all the same.
+  let sure = null, wondering = false
+  addEventListener('submit', async event => {
+    const { target: form, submitter } = event
+    if (form === sure || form.getAttribute('method') !== 'post' || form.matches('[hx-post]') || !typed()) return
+    event.preventDefault()
+    event.stopImmediatePropagation()
+    if (wondering) return
+    wondering = true
+    await Promise.race([check(), new Promise(late => setTimeout(late, 2000))])
+    wondering = false
+    if (covered) return
+    sure = form
+    form.requestSubmit(submitter)
+    sure = null
+  }, true)
+
   // Under the cover nothing is sent; and an answer that would lead to the sign-in page keeps what was typed here instead.
   document.addEventListener('htmx:before:request', event => { if (covered) event.preventDefault() })
   document.addEventListener('htmx:before:response', event => {
