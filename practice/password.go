@@ -93,12 +93,12 @@ var commonWords = func() (words []string) {
 //go:embed leaked_passwords.txt
 var leakedPasswordList string
 
-// leakedPasswords are that list's lines, read when somebody first chooses a password.
+// leakedPasswords are that list's lines, as letters tells them, read when somebody first chooses a password.
 var leakedPasswords = sync.OnceValue(func() map[string]bool {
 	leaked := map[string]bool{}
 	for line := range strings.Lines(leakedPasswordList) {
 		if line[0] != '#' {
-			leaked[strings.TrimSpace(line)] = true
+			leaked[letters(line)] = true
 		}
 	}
 	return leaked
@@ -222,14 +222,18 @@ func reversed(s string) string {
 	return string(b)
 }
 
-// letters is a text's letters and digits, in one case and form.
+// letters is a text's letters and digits, in one case and form, and without accents: whoever guesses tries both. Marks without which
+// a letter is another one, as Hindi and Japanese have them, stay.
 func letters(text string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsMark(r) {
+	return norm.NFKC.String(strings.Map(func(r rune) rune {
+		switch {
+		case r >= '\u0300' && r <= '\u036f': // the accents of Latin, Greek and Cyrillic
+			return -1
+		case unicode.IsLetter(r), unicode.IsDigit(r), unicode.IsMark(r):
 			return unicode.ToLower(r)
 		}
 		return -1
-	}, norm.NFKC.String(text))
+	}, norm.NFKD.String(text)))
 }
 
 func longestFirst(words []string) []string {

@@ -15,7 +15,8 @@ func TestPasswordFault(t *testing.T) {
 		"Password1234", "p@ssw0rd1234", "passwordpassword", "Welcome2026!!", "ILoveYou!!!!1", "Summer2026!!!", "LetMeIn123456",
 		"correct horse battery staple", "This is my password!",
 		"unbelievable", "Leave me alone!", "CounterStrike99", "ghbdtnrfrltkf", "amsterdam-2019", // these leaked
-		"olga@willow.example", "OlgaOrtiz1984", "willowstreet2026", "Willow Street Counseling", "Núñez 17.03.1984",
+		"olga@willow.example", "OlgaOrtiz1984", "willowstreet2026", "Willow Street Counseling", "Núñez 17.03.1984", "Nunez 17.03.1984",
+		"contrasena123", "contraseña123", "contrasen\u0303a123", "Pässwörd1234", "Ünbelievåble", "йцукенгшщзхъ",
 	} {
 		if passwordFault(password, owner...) == "" {
 			t.Errorf("%q was accepted", password)
@@ -23,7 +24,7 @@ func TestPasswordFault(t *testing.T) {
 	}
 	for _, password := range []string{
 		"a quiet place to wait", "twelve chars", "kX9$dq1234pT", "四つの静かな灯りが海辺に光る", "🐢🦊🐙🦉🐝🦋🐌🦀🐬🦒🐧🦔",
-		"olga likes loud trombones", strings.Repeat("ab1$", 2) + "velvet-anchor",
+		"olga likes loud trombones", "कमल नदी पहाड़ दीपक", "눈사람과 조용한 등대지기", strings.Repeat("ab1$", 2) + "velvet-anchor",
 	} {
 		if fault := passwordFault(password, owner...); fault != "" {
 			t.Errorf("%q: %s", password, fault)
