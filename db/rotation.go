@@ -32,7 +32,7 @@ func (tx *Tx) checkKeys() (*Keyring, error) {
 	if err := tx.useLastKey(); err != nil {
 		return nil, err
 	}
-	return tx.keys, tx.Audit(AuditEntry{Act: "rotated the key", Detail: "to key " + tx.key().id + ", as the program started"})
+	return tx.keys, tx.Audit(AuditEntry{Act: "rotated the key", Detail: "to " + tx.key().id + ", as the program started"})
 }
 
 // knownKeys is a keyring as this database uses it, and whether it does: a new one has used none yet. It returns ErrWrongKey

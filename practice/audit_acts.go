@@ -102,8 +102,8 @@ var acts = map[db.Act]actWords{
 	reviewed:                  {kind: KindForms, story: "reviewed the completed form of {client}"},
 	"revoked a form":          {kind: KindForms, story: "revoked a form of {client}"},
 
-	"invited to the client portal":                   {kind: KindLetters, story: "invited {client} to the client portal"},
-	"sent a message about forms":                     {kind: KindLetters, story: "sent {client} a message about forms"},
+	"invited to the client portal":                   {kind: KindLetters, story: "invited {client} to the client portal", here: "invited the client to the client portal"},
+	"sent a message about forms":                     {kind: KindLetters, story: "sent {client} a message", here: "sent the client a message"},
 	"sent the invitation again":                      {kind: KindLetters, story: "sent {client} the invitation again"},
 	"sent the message about forms again":             {kind: KindLetters, story: "sent {client} the message about forms again"},
 	"sent a new link to join":                        {kind: KindLetters, story: "sent {client} a new link to join"},
@@ -146,7 +146,7 @@ var acts = map[db.Act]actWords{
 	"saved the default message":                   {kind: KindSettings},
 	"saved the default message and intake forms":  {kind: KindSettings},
 	"rotated the key":                             {kind: KindSettings, own: "rotated the key {detail}", unnamed: whoeverHostsIt},
-	"retired a key":                               {kind: KindSettings},
+	"retired a key":                               {kind: KindSettings, own: "retired {detail}"},
 	openedAudit:                                   {kind: KindSettings},
 	checkedAudit:                                  {kind: KindSettings},
 

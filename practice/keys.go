@@ -74,7 +74,7 @@ func (p *Practice) RotateKey(ctx context.Context, by Administrator, known string
 		if err != nil {
 			return err
 		}
-		return tx.Audit(db.AuditEntry{StaffID: by.member.ID, Act: "rotated the key", Detail: "to key " + id})
+		return tx.Audit(db.AuditEntry{StaffID: by.member.ID, Act: "rotated the key", Detail: "to " + id})
 	})
 	if errors.Is(err, db.ErrKeyFile) {
 		return Invalid{"key": "The key was not rotated: its file can’t be written from here, or somebody changed it since the program started."}

@@ -53,7 +53,7 @@ func TestOnlyAFreshAdministratorRotatesTheKey(t *testing.T) {
 	if err := c.DB.View(t.Context(), func(tx *db.Tx) error {
 		var by int64
 		var detail string
-		if err := tx.QueryRow("SELECT staff_id, detail FROM audit_entries WHERE act = 'rotated the key'").Scan(&by, &detail); err != nil || by != 1 || detail != "to key "+inUse() {
+		if err := tx.QueryRow("SELECT staff_id, detail FROM audit_entries WHERE act = 'rotated the key'").Scan(&by, &detail); err != nil || by != 1 || detail != "to "+inUse() {
 			t.Errorf("the audit log tells of %d, %q, %v", by, detail, err)
 		}
 		return nil
