@@ -468,6 +468,9 @@ func serveSite(ctx context.Context, c config, clock func() time.Time, invented *
 	config := handlers.Config{Practice: p, Public: c.public, Log: log, ProxyHeader: c.proxyHeader, Proxies: c.proxies, Neighbors: c.neighbors}
 	if invented != nil {
 		config.Mailbox = invented.Box
+		for _, one := range demo.SignIns() {
+			config.Invented = append(config.Invented, handlers.SignIn(one))
+		}
 	}
 	site, err := handlers.New(config)
 	if err != nil {
@@ -523,12 +526,11 @@ func keepUploads(data string) (forget func() error, err error) {
 func introduce(ctx context.Context, c config, p *practice.Practice, invented *demo.Practice) error {
 	if invented != nil {
 		invented.Practice = p
-		signIns, err := invented.Invent(ctx)
-		if err != nil {
+		if err := invented.Invent(ctx); err != nil {
 			return err
 		}
 		fmt.Printf("Anteroom serves an invented practice on %s\n\n", c.public)
-		for _, s := range signIns {
+		for _, s := range demo.SignIns() {
 			fmt.Printf("  %-11s %-29s %-21s %s\n", s.Name, s.Role, s.Email, s.Password)
 		}
 		fmt.Printf("\nThe mail that it sends is read at %s\nAnything on this machine can send mail there: smtp://%s\nCtrl-C ends it and throws everything away.\n", c.public.JoinPath("demo/mailbox"), invented.Box.Addr())

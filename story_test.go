@@ -35,6 +35,8 @@ func TestStoryFirstVisit(t *testing.T) {
 	if n := visitor.received(); n == 0 || n > maxFirstVisit {
 		t.Errorf("a first visit costs %d bytes", n)
 	}
+	visitor.sees("This is a demo")
+	visitor.sees("olga@willow.example")
 	visitor.inspects("sign-in")
 	visitor.expect("status of 422")
 	visitor.signsIn("nobody@mail.example", password)

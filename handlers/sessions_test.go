@@ -192,6 +192,17 @@ func TestSignInSaysWhyOneIsThere(t *testing.T) {
 	}
 }
 
+// The demo tells where one signs in who its people are. Nowhere else is there such a thing.
+func TestDemoTellsHowToSignIn(t *testing.T) {
+	if a := newSite(t).as("").get("/sign-in").want(http.StatusOK); a.doc.Find("#invented").Length() != 0 || strings.Contains(a.body, cast.Password) {
+		t.Error("a practice tells how to sign in")
+	}
+	s := newSite(t, func(c *Config) {
+		c.Invented = []SignIn{{"Olga Olson", "administrator", "olga@willow.example", cast.Password}}
+	})
+	s.as("").get("/sign-in").want(http.StatusOK, "This is a demo", "olga@willow.example", cast.Password)
+}
+
 // Who is signed in gets the warning and its script; strangers get neither.
 func TestLogoffIsForWhoIsSignedIn(t *testing.T) {
 	s := newSite(t)

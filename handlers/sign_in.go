@@ -11,6 +11,9 @@ import (
 	"github.com/gofiber/fiber/v2"
 )
 
+// SignIn is how one of the demo's invented people signs in.
+type SignIn struct{ Name, Role, Email, Password string }
+
 type signInPage struct {
 	Shell
 	Email     string
@@ -18,6 +21,7 @@ type signInPage struct {
 	SignedOut bool // a session that they had here was ended
 	NotSaved  bool // and what they sent last came too late
 	Passkey   *passkeyButton
+	Invented  []SignIn // in the demo
 	Errors    practice.Invalid
 }
 
@@ -30,6 +34,7 @@ func (s *Site) signInPage(c *fiber.Ctx) error {
 
 func (s *Site) showSignIn(c *fiber.Ctx, page signInPage) error {
 	page.Shell = s.shell(c, "Sign in", "")
+	page.Invented = s.Invented
 	page.SignedOut = s.wasSignedOut(c) && page.Errors == nil
 	if page.Notice == notices["not saved"] {
 		page.NotSaved, page.Notice = true, ""

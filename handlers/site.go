@@ -36,6 +36,7 @@ type Config struct {
 	Public      *url.URL       // the site's public address
 	Log         *slog.Logger
 	Mailbox     *mailbox.Box // where the demo's mail arrives; nil outside the demo
+	Invented    []SignIn     // how the demo's people sign in; nil outside the demo
 }
 
 // Site serves Anteroom's pages.
