@@ -22,6 +22,7 @@ type secondStepPage struct {
 	Shell
 	Next    string
 	Client  bool
+	Admin   bool   // an administrator, perhaps the only one
 	Phone   string // of the practice
 	Ways    db.Factors
 	Passkey *passkeyButton // where they have one
@@ -78,7 +79,7 @@ func (s *Site) showSecondStep(c *fiber.Ctx, by practice.Halfway, next string, wr
 	if err != nil {
 		return err
 	}
-	page := secondStepPage{Shell: s.shell(c, "Enter your code", ""), Next: next, Client: by.IsClient(), Phone: o.Phone, Ways: ways, Code: newCodeField(c, "", ways, wrong)}
+	page := secondStepPage{Shell: s.shell(c, "Enter your code", ""), Next: next, Client: by.IsClient(), Admin: by.Administers(), Phone: o.Phone, Ways: ways, Code: newCodeField(c, "", ways, wrong)}
 	if ways.Passkeys > 0 {
 		page.Title = "Your second step"
 		page.Passkey = s.passkeyButton(passkeyButton{Options: stepPasskeyPath, Words: "Use your passkey", Problem: wrong["passkey"], Primary: true})
@@ -92,6 +93,7 @@ type setUpStepPage struct {
 	appToSetUp
 	Next    string
 	Client  bool
+	Admin   bool
 	Phone   string
 	Passkey *passkeyButton
 	Errors  practice.Invalid
@@ -106,7 +108,7 @@ func (s *Site) showSetUpStep(c *fiber.Ctx, by practice.Halfway, next string, wro
 	if err != nil {
 		return err
 	}
-	page := setUpStepPage{Shell: s.shell(c, "Set up your second step", ""), Next: next, Client: by.IsClient(), Phone: o.Phone, Errors: wrong}
+	page := setUpStepPage{Shell: s.shell(c, "Set up your second step", ""), Next: next, Client: by.IsClient(), Admin: by.Administers(), Phone: o.Phone, Errors: wrong}
 	page.Passkey = s.passkeyButton(passkeyButton{Options: firstPasskeyPath, Words: "Use a passkey", Problem: wrong["passkey"], Primary: true})
 	if page.appToSetUp, err = s.appToSetUp(c, e); err != nil {
 		return err

@@ -337,13 +337,32 @@ func TestLinksLeadToTheSecondStep(t *testing.T) {
 	ann.get("/portal").want(http.StatusOK, "Welcome, Ann")
 }
 
+// The first administrator may be the only one: they are told of whom else to ask.
+func TestHelpWithTheSecondStepIsOfSomebodyElse(t *testing.T) {
+	s := newSite(t)
+	s.requires(true, true)
+	for email, want := range map[string][2]string{
+		"olga@willow.example": {"or whoever hosts this program", "anteroom admin create"},
+		"tom@willow.example":  {"Ask an administrator of the practice.", "Ask an administrator of the practice"},
+		"mia@mail.example":    {"Call us at 555-0100", "Call us at 555-0100"},
+	} {
+		b := s.as("")
+		b.signIn(email, "")
+		b.get(secondStepPath).want(http.StatusOK, "Set up your second step", want[0])
+		s.hasStep(email)
+		if a := b.get(secondStepPath).want(http.StatusOK, "Enter your code", want[1]); email != "olga@willow.example" && strings.Contains(a.body, "hosts this program") {
+			t.Errorf("%s is told of whoever hosts this", email)
+		}
+	}
+}
+
 // Whom it is required of is led to it at the next click, and comes back to where they were going.
 func TestStepIsRequiredAtTheNextClick(t *testing.T) {
 	s := newSite(t)
 	mia, tom := s.as("Mia"), s.as("Tom")
 	mia.get("/portal").want(http.StatusOK)
 	olga := s.as("Olga")
-	olga.get(requiredStepPath).want(http.StatusOK, "0 of 4 staff members have one", "0 of 2 clients have one")
+	olga.get(requiredStepPath).want(http.StatusOK, "0 of 4 staff members have one", "0 of 2 clients have one", "a passkey, or a code from a phone")
 	olga.follow(olga.post(requiredStepPath, "of_clients", "yes").wantTo(requiredStepPath)).want(http.StatusOK, "Saved.")
 	tom.get("/clients").want(http.StatusOK)
 	mia.get("/portal").wantTo(secondStepOf("/portal"))
@@ -435,6 +454,7 @@ func TestOwnSecurity(t *testing.T) {
 
 	s.requires(false, true)
 	mia.get(securityPath).want(http.StatusOK, "the last way to take it stays")
+	mia.get(authenticatorPath + "/remove").wantTo(securityPath)
 	mia.post(authenticatorPath+"/remove").want(http.StatusUnprocessableEntity, "the last way to take it stays")
 	s.requires(false, false)
 	mia.get(authenticatorPath+"/remove").want(http.StatusOK, "with your password alone")

@@ -106,7 +106,7 @@ func (s *Site) authenticatorToRemove(c *fiber.Ctx, by practice.Person) error {
 	if err != nil {
 		return err
 	}
-	if !how.Factors.Authenticator {
+	if !how.Factors.Authenticator || how.Last() {
 		return s.seeOther(c, securityPath)
 	}
 	return s.show(c, "security/remove", questionPage{s.shell(c, "Remove the authenticator app?", ""), how})

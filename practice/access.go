@@ -74,6 +74,9 @@ func (a Actor) Halfway() (Halfway, bool) {
 	return Halfway{a}, true
 }
 
+// Administers tells that whoever owes the second step is an administrator, who may be the only one.
+func (h Halfway) Administers() bool { return h.who.staff.administers() }
+
 // Nobody tells that nobody is signed in wholly.
 func (a Actor) Nobody() bool { return a.halfway || a.staff.member.ID == 0 && a.client.record.ID == 0 }
 
