@@ -87,6 +87,12 @@ func TestJoinByLink(t *testing.T) {
 	late := s.as("")
 	late.follow(late.get(path)).want(410, "You have a password already", "Sign in")
 	late.post("/choose-password", "password", "velvet anchor over tin roofs").want(410)
+	for who, on := range map[*browser]string{late: "/sign-in", ann: "/portal", s.as("Tom"): "/clients"} {
+		a := who.follow(who.get(path)).want(410, "You have a password already")
+		if to := a.doc.Find("main a.primary").AttrOr("href", ""); to != on {
+			t.Errorf("the link leads on to %s, want %s", to, on)
+		}
+	}
 	s.as("").get("/choose-password").want(410, "Open the link in your mail")
 	s.as("").get("/link/nonsense;Domain=evil.example").wantTo("/choose-password")
 	if log := s.log.String(); strings.Contains(log, strings.TrimPrefix(path, "/link/")) || !strings.Contains(log, "route=/link/:token") {

@@ -17,6 +17,7 @@ func TestSetUpPages(t *testing.T) {
 	form := []string{"name", "Willow Street Counseling", "phone", "555-0100", "time_zone", "America/New_York",
 		"administrator_name", "Olga Olson", "email", "olga@willow.example", "password", "velvet anchor over tin roofs"}
 	wrong := b.post("/set-up", append(form, "code", "AAAA-AAAA-AAAA-AAAA")...).wantError("code", "isn't the code")
+	b.post("/set-up", append(form, "code", " - ")...).wantError("code", "Enter the code.")
 	if v, _ := wrong.doc.Find("#administrator_name").Attr("value"); v != "Olga Olson" {
 		t.Error("what was typed is lost")
 	}

@@ -81,6 +81,9 @@ func (p *Practice) SetUp(ctx context.Context, code string, at Browser, s SetUp) 
 		return "", Actor{}, err
 	}
 	given := strings.ToUpper(strings.NewReplacer("-", "", " ", "").Replace(strings.TrimSpace(code)))
+	if given == "" {
+		return "", Actor{}, Invalid{"code": "Enter the code."}
+	}
 	if subtle.ConstantTimeCompare([]byte(given), []byte(p.setUpCode)) != 1 {
 		if err := p.db.Update(ctx, func(tx *db.Tx) error { return tx.AddAttempt(place) }); err != nil {
 			return "", Actor{}, err
