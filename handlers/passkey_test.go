@@ -235,6 +235,9 @@ func TestAClosedPortalIsClosedToPasskeys(t *testing.T) {
 	if b.cookies[sessionCookie] != "" {
 		t.Error("she has a session")
 	}
+	if n := s.acts("was refused"); n != 1 {
+		t.Errorf("%d entries tell of it", n)
+	}
 }
 
 // What is asked of a browser names nobody to the authenticator but by what it shows its owner.

@@ -116,18 +116,15 @@ func (p *Practice) askForOwn(ctx context.Context, who Actor, purpose string) (o 
 
 // SignInWithPasskey opens a session for whose passkey answered a challenge of AskToSignIn, and returns the cookie's value: a
 // passkey is both steps at once. It returns Invalid for "passkey", the same for one that isn't known and for a wrong answer, and
-// for a network with too many of them; ErrPortalOff for a client while the portal is closed.
+// for a network with too many of them, or somebody who came in too often; ErrPortalOff for a client while the portal is closed.
 func (p *Practice) SignInWithPasskey(ctx context.Context, sealed, answer string, at Browser) (token string, who Actor, err error) {
 	var refused error
 	err = p.db.Update(ctx, func(tx *db.Tx) error {
 		if who, refused, err = p.takePasskey(tx, Actor{}, toSignIn, sealed, answer, "failed to sign in", at); err != nil || refused != nil {
 			return err
 		}
-		if who.client.record.ID != 0 {
-			if off, err := portalIsOff(tx); err != nil || off {
-				refused = ErrPortalOff
-				return err
-			}
+		if refused, err = whyKeptOut(tx, who, at, "passkey"); err != nil || refused != nil {
+			return err
 		}
 		token, err = p.enterWholly(tx, &who, at, withPasskey)
 		return err

@@ -167,6 +167,61 @@ func TestAPasskeySignsInAlone(t *testing.T) {
 	}
 }
 
+// A passkey signs in as often as a password does, and no oftener: each time is written down.
+func TestNobodySignsInWithAPasskeyWithoutEnd(t *testing.T) {
+	s := passkeys(t)
+	device := s.device("Mia")
+	for range 100 {
+		options, sealed := s.toSignIn()
+		if _, err := s.signIn(sealed, device.Sign(options)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	options, sealed := s.toSignIn()
+	_, err := s.signIn(sealed, device.Sign(options))
+	refused(t, err, "very often")
+	s.Clock.Move(16 * time.Minute)
+	options, sealed = s.toSignIn()
+	if _, err := s.signIn(sealed, device.Sign(options)); err != nil {
+		t.Error(err)
+	}
+}
+
+// Whoever comes in with a passkey, alone or after the password, at a browser that wasn't known is told, as after a code.
+func TestANewDeviceIsToldOfPasskeysToo(t *testing.T) {
+	s := passkeys(t)
+	s.at.Device = "one"
+	device := s.device("Olga")
+	told := func(want int) {
+		t.Helper()
+		if n := noticesTo(t, s.Cast, 0, staffID(t, s.Cast, s.Olga.PublicID()), db.LetterNewDevice); n != want {
+			t.Errorf("%d letters tell of a new browser, want %d", n, want)
+		}
+		lettersLeave(t, s.Cast)
+	}
+	alone := func() {
+		t.Helper()
+		options, sealed := s.toSignIn()
+		if _, err := s.signIn(sealed, device.Sign(options)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	alone()
+	told(0)
+	s.at.Device = "two"
+	alone()
+	told(1)
+	s.at.Device = "three"
+	by := s.halfway("Olga", "olga@willow.example")
+	told(1)
+	o, sealed, err := s.Practice.AskToStep(t.Context(), by)
+	options, sealed := asked(t, o, sealed, err)
+	if _, _, err := s.Practice.TakeStepByPasskey(t.Context(), by, s.Sessions["Olga"], sealed, device.Sign(options), s.at); err != nil {
+		t.Fatal(err)
+	}
+	told(2)
+}
+
 func TestAPasskeyIsTheSecondStep(t *testing.T) {
 	s := passkeys(t)
 	device := s.device("Olga")

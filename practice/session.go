@@ -61,7 +61,8 @@ func (p *Practice) SignIn(ctx context.Context, address, password string, at Brow
 	if err != nil {
 		return "", Actor{}, err
 	}
-	ok, closed, often := p.matches(hash, password), false, false
+	ok := p.matches(hash, password)
+	var keptOut error
 	err = p.db.Update(ctx, func(tx *db.Tx) error {
 		if !ok {
 			if who.Nobody() {
@@ -75,26 +76,11 @@ func (p *Practice) SignIn(ctx context.Context, address, password string, at Brow
 		} else if ok = now == hash && err == nil; !ok {
 			return tx.Audit(who.entry("failed to sign in"))
 		}
-		signedIn := "signed in " + who.ID() + " from " + at.Network // so that whoever has the password locks nobody out elsewhere
-		n, _, err := tx.Attempts(signedIn, tx.Now().Add(-guessWindow))
-		if err := errors.Join(err, tx.ClearAttempts(account), tx.TakeBackAttempt(place)); err != nil {
+		if err := errors.Join(tx.ClearAttempts(account), tx.TakeBackAttempt(place)); err != nil {
 			return err
 		}
-		if often = n >= signInsByPlace; often {
-			return nil
-		}
-		if err := tx.AddAttempt(signedIn); err != nil {
+		if keptOut, err = whyKeptOut(tx, who, at, "password"); err != nil || keptOut != nil {
 			return err
-		}
-		if who.client.record.ID != 0 {
-			if closed, err = portalIsOff(tx); err != nil {
-				return err
-			}
-			if closed {
-				entry := who.entry(refused)
-				entry.Detail = "the client portal is turned off"
-				return tx.Audit(entry)
-			}
 		}
 		token, err = p.enter(tx, &who, at)
 		return err
@@ -105,14 +91,33 @@ func (p *Practice) SignIn(ctx context.Context, address, password string, at Brow
 	if !ok {
 		return "", Actor{}, mismatch
 	}
-	if often {
-		return "", Actor{}, Invalid{"password": "You signed in very often just now. Wait 15 minutes."}
-	}
-	if closed {
-		return "", Actor{}, ErrPortalOff
+	if keptOut != nil {
+		return "", Actor{}, keptOut
 	}
 	p.config.Wake() // of a letter about it
 	return token, who, nil
+}
+
+// whyKeptOut counts one who proved to be somebody, and returns why they don't come in all the same: Invalid for field, in which they
+// proved it, when they came very often from this network just now; ErrPortalOff, which is noted, for a client while the portal is closed.
+func whyKeptOut(tx *db.Tx, who Actor, at Browser, field string) (why, err error) {
+	signedIn := "signed in " + who.ID() + " from " + at.Network // so that whoever has the password locks nobody out elsewhere
+	n, _, err := tx.Attempts(signedIn, tx.Now().Add(-guessWindow))
+	if err != nil {
+		return nil, err
+	}
+	if n >= signInsByPlace {
+		return Invalid{field: "You signed in very often just now. Wait 15 minutes."}, nil
+	}
+	if err := tx.AddAttempt(signedIn); err != nil || who.client.record.ID == 0 {
+		return nil, err
+	}
+	if off, err := portalIsOff(tx); err != nil || !off {
+		return nil, err
+	}
+	entry := who.entry(refused)
+	entry.Detail = "the client portal is turned off"
+	return ErrPortalOff, tx.Audit(entry)
 }
 
 // enter opens a session for somebody whose password was right, or who just chose one, and returns the cookie's value. Who owes
