@@ -10,8 +10,6 @@ import (
 
 	"anteroom/db"
 	"anteroom/practice"
-
-	"github.com/google/uuid"
 )
 
 // walkIn is somebody who comes to every route with a session, or with what is left of one.
@@ -20,6 +18,7 @@ type walkIn struct {
 	state string // "in", "halfway" or "out"
 	staff *db.StaffMember
 	own   string // the client whose things are theirs, by first name
+	step  bool   // they have every way to take the second step
 }
 
 // walkIns are the cast and others, in every state that a session can be in.
@@ -65,11 +64,6 @@ func (s *testSite) walkIns() (all []walkIn) {
 			all = append(all, walkIn{name: name, state: state, own: name})
 			return c, session(name, db.Session{ClientID: c.ID}, "")
 		}
-		passkey := func(clientID, staffID any) error {
-			_, err := tx.ExecContext(s.t.Context(), "INSERT INTO passkeys (public_id, client_id, staff_id, credential_id, credential, name, created_at) VALUES (?1, ?2, ?3, CAST(?1 AS BLOB), '{}', 'key', 1)",
-				uuid.NewString(), clientID, staffID)
-			return err
-		}
 		for _, m := range []practice.Staff{s.Olga.Staff, s.Tom, s.Tess, s.Finn} {
 			member, err := tx.Staff(m.PublicID())
 			if err != nil {
@@ -87,7 +81,7 @@ func (s *testSite) walkIns() (all []walkIn) {
 		if _, err := staff("Theo", db.RoleTherapist, "in", db.MayInviteClients); err != nil {
 			return err
 		}
-		stepped, err := staff("Stella", db.RoleAdministrator, "in") // has a second step, and took it
+		stepped, err := staff("Stella", db.RoleAdministrator, "in")
 		if err != nil {
 			return err
 		}
@@ -100,8 +94,7 @@ func (s *testSite) walkIns() (all []walkIn) {
 			return err
 		}
 		disabled.DisabledAt = tx.Now()
-		gwen, err := client("Gwen", "halfway")
-		if err != nil {
+		if _, err := client("Gwen", "halfway"); err != nil {
 			return err
 		}
 		otto, err := client("Otto", "out")
@@ -116,7 +109,7 @@ func (s *testSite) walkIns() (all []walkIn) {
 			return err
 		}
 		ended, long := tx.Now().Add(-15*time.Minute-time.Second).UnixMilli(), tx.Now().Add(-12*time.Hour-time.Second).UnixMilli()
-		err = errors.Join(passkey(nil, halfway.ID), passkey(nil, stepped.ID), passkey(gwen.ID, nil), tx.ChangeStaff(disabled),
+		err = errors.Join(tx.ChangeStaff(disabled),
 			session("Stella", db.Session{StaffID: stepped.ID, SteppedAt: tx.Now()}, "confirmed_at = ?", s.Clock.Now().AddDate(100, 0, 0).UnixMilli()),
 			session("idle", db.Session{StaffID: olga}, "seen_at = ?", ended),
 			session("old", db.Session{StaffID: olga}, "created_at = ?", long),
@@ -132,6 +125,10 @@ func (s *testSite) walkIns() (all []walkIn) {
 	})
 	if err != nil {
 		s.t.Fatal(err)
+	}
+	s.hasEveryStep("stella@willow.example", "hal@willow.example", "gwen@mail.example")
+	for i := range all {
+		all[i].step = slices.Contains([]string{"Tess", "Leo", "Stella", "Hal", "Gwen"}, all[i].name)
 	}
 	return all
 }
@@ -159,6 +156,9 @@ var needs = []struct {
 	{"/form-requests", "", practice.ReadForms, true, ""},
 }
 
+// ofStep are the routes whose writes find nothing where a person has no second step.
+var ofStep = []string{confirmPasskeyPath + optionsOf, authenticatorPath + "/remove", recoveryCodesPath}
+
 // assigned are the cast's clients, by therapist.
 var assigned = map[string]string{"Tom": "Ann Sam Mia", "Tess": "Ben Leo"}
 
@@ -170,6 +170,9 @@ func statusFor(t *testing.T, r route, about string, who walkIn) int {
 	case r.audience.name == "anyone":
 		return 0
 	case r.audience.name == "halfway":
+		if who.state == "halfway" && who.step && r.path == firstPasskeyPath+optionsOf {
+			return http.StatusNotFound // a first passkey is for who has no way yet
+		}
 		if who.state == "halfway" {
 			return 0
 		}
@@ -177,7 +180,7 @@ func statusFor(t *testing.T, r route, about string, who walkIn) int {
 	case who.state != "in":
 		return http.StatusSeeOther
 	case r.audience.name == "person":
-		if about != "" && who.own != about {
+		if about != "" && who.own != about || !who.step && r.method == "POST" && slices.Contains(ofStep, r.path) {
 			return http.StatusNotFound
 		}
 		return 0
@@ -191,6 +194,9 @@ func statusFor(t *testing.T, r route, about string, who walkIn) int {
 	case r.audience.name == "administrator":
 		if who.staff.Role != db.RoleAdministrator {
 			return http.StatusForbidden
+		}
+		if about == "nobody" {
+			return http.StatusNotFound
 		}
 		if r.method == "GET" && strings.HasPrefix(r.path, importPath+"/") && who.name != "Olga" {
 			return http.StatusNotFound // a list is whoever's brought it
@@ -236,7 +242,7 @@ func statusFor(t *testing.T, r route, about string, who walkIn) int {
 
 // about tells whose thing a target is.
 func about(name string) string {
-	for part, whose := range map[string]string{"Toms-Ann": "Ann", "Tesss-Leo": "Leo", "Leos-open": "Leo", "sessions/Leos": "Leo", "Mias-completed": "Mia", "nobodys": "nobody"} {
+	for part, whose := range map[string]string{"Toms-Ann": "Ann", "Tesss-Leo": "Leo", "Leos-open": "Leo", "sessions/Leos": "Leo", "passkeys/Leos": "Leo", "Mias-completed": "Mia", "nobodys": "nobody"} {
 		if strings.Contains(name, part) {
 			return whose
 		}
@@ -244,12 +250,34 @@ func about(name string) string {
 	return ""
 }
 
+// deadEnds are where also whoever may come there finds nothing, or is led to sign in, and why.
+var deadEnds = map[string]string{
+	"GET /":                                      "whoever is out signs in",
+	"GET /static/none.css":                       "no file is called so",
+	"GET /logo/none":                             "no logo is called so",
+	"GET /set-up":                                "the practice is set up",
+	"POST /set-up":                               "the practice is set up",
+	"POST /sign-out":                             "it ends what let them in",
+	"POST /security/sessions/Leos/sign-out":      "it ends the session that Leo is in with",
+	"POST /new-link":                             "whoever asks for a link waits for it outside",
+	"GET /portal/forms/Leos-open/thank-you":      "it isn't completed",
+	"GET /form-requests/Leos-open":               "it isn't completed",
+	"GET /form-requests/Leos-open/response.json": "it isn't completed",
+	"POST /form-requests/Leos-open/review":       "it isn't completed",
+}
+
+// deadEnd tells that an answer is what somebody gets who may not come there.
+func (a answer) deadEnd(who walkIn) bool {
+	to := a.header.Get("Location")
+	return a.status == http.StatusNotFound || strings.HasPrefix(to, "/sign-in") || who.state == "in" && strings.HasPrefix(to, secondStepPath)
+}
+
 // TestAccessMatrix asks every route of the table, about every owner's things, for every kind of person in every state of a
 // session, and compares the answer with the rules. Whoever is refused reads nothing of anybody, and what isn't theirs reads as
 // what isn't there.
 func TestAccessMatrix(t *testing.T) {
-	const nothing = "00000000-0000-4000-8000-000000000000"
 	cells, refused := 0, 0
+	ended := map[string]bool{}
 	for _, r := range newSite(t).routes() {
 		for _, target := range targets(t, r.path) {
 			t.Run(r.method+" "+target.name, func(t *testing.T) { // each lets go of its sites when it ends
@@ -257,9 +285,13 @@ func TestAccessMatrix(t *testing.T) {
 				var path string
 				var people []walkIn
 				stage := func() {
-					s = newSite(t)
-					s.library()
+					s = furnished(t, r)
 					people = s.walkIns()
+					for i, who := range people {
+						if strings.HasPrefix(r.path, firstPasskeyPath) && who.state == "in" && !who.step {
+							people[i].state = "halfway" // there everybody must take one
+						}
+					}
 					path = target.path(s)
 				}
 				stage()
@@ -268,7 +300,7 @@ func TestAccessMatrix(t *testing.T) {
 				for i := range people {
 					who := people[i]
 					want := statusFor(t, r, about(target.name), who)
-					a := s.as(who.name).ask(r.method, path, form(r.method))
+					a := s.as(who.name).ask(r.method, path, s.formFor(r))
 					cells++
 					denied := want != 0
 					switch {
@@ -287,6 +319,11 @@ func TestAccessMatrix(t *testing.T) {
 					case denied && a.status != want:
 						t.Errorf("%s %s tells %s %d, want %d", r.method, target.name, who.name, a.status, want)
 					}
+					if !denied && a.deadEnd(who) {
+						if ended[r.method+" "+target.name] = true; deadEnds[r.method+" "+target.name] == "" {
+							t.Errorf("%s %s is a dead end for %s, who may: %d %s", r.method, target.name, who.name, a.status, a.header.Get("Location"))
+						}
+					}
 					to := a.header.Get("Location")
 					if denied && want == http.StatusSeeOther && !strings.HasPrefix(to, map[string]string{"out": "/sign-in?", "halfway": secondStepPath + "?"}[who.state]) {
 						t.Errorf("%s %s sends %s to %s", r.method, target.name, who.name, to)
@@ -300,8 +337,8 @@ func TestAccessMatrix(t *testing.T) {
 							}
 						}
 						if want == http.StatusNotFound && strings.Contains(path, "-") && strings.Contains(r.path, ":id") {
-							missing := strings.Replace(r.path, ":id", nothing, 1)
-							if b := s.as(who.name).ask(r.method, missing, form(r.method)); b.status != a.status || b.body != a.body {
+							missing := strings.Replace(r.path, ":id", nobodys, 1)
+							if b := s.as(who.name).ask(r.method, missing, s.formFor(r)); b.status != a.status || b.body != a.body {
 								t.Errorf("%s %s: what isn't theirs tells %s something else than what isn't there", r.method, target.name, who.name)
 							}
 						}
@@ -311,6 +348,11 @@ func TestAccessMatrix(t *testing.T) {
 					}
 				}
 			})
+		}
+	}
+	for where, why := range deadEnds {
+		if !ended[where] {
+			t.Errorf("%s is no dead end any more: %s", where, why)
 		}
 	}
 	t.Logf("%d cells, %d refusals", cells, refused)

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"anteroom/db"
+	"anteroom/mail/mailbox"
 )
 
 // people ask every route the same question. Nobody is "".
@@ -26,11 +27,10 @@ func TestRoutesAndPeople(t *testing.T) {
 			var path string
 			for _, who := range people {
 				if s == nil { // a write that was taken may change what the next is told
-					s = newSite(t)
-					s.library()
+					s = furnished(t, r)
 					path = target.path(s)
 				}
-				a := s.as(who).ask(r.method, path, form(r.method))
+				a := s.as(who).ask(r.method, path, s.formFor(r))
 				fmt.Fprintf(&table, " %4d ", a.status)
 				if r.method != "GET" && !a.refused() {
 					s = nil
@@ -86,6 +86,87 @@ func form(method string) url.Values {
 	return nil
 }
 
+// formFor is what is sent to a route: nothing, but for the choice without which it has nothing to do.
+func (s *testSite) formFor(r route) url.Values {
+	if r.method == "POST" {
+		switch r.path {
+		case securityPath + "/sign-out":
+			return url.Values{"where": {"elsewhere"}}
+		case "/clients/:id/portal-access", "/organization/client-portal/access":
+			return url.Values{"turn": {"off"}}
+		case "/clients/:id/therapists":
+			return url.Values{"staff": {s.Tess.PublicID()}}
+		case "/drafts/:id/message":
+			return url.Values{"client": {s.Ann.PublicID}}
+		case mailPath + "/outbox":
+			return url.Values{"turn": {"pause"}}
+		case mailQueuePath:
+			return url.Values{"do": {"cancel"}}
+		}
+	}
+	return form(r.method)
+}
+
+// furnished is a site where there is something at a route: forms, the demo's mailbox with a letter, and every way to take the
+// second step for Tess and Leo, who came in with one.
+func furnished(t *testing.T, r route) (s *testSite) {
+	t.Helper()
+	if strings.HasPrefix(r.path, mailboxPath) {
+		var box *mailbox.Box
+		s, box = mailSite(t)
+		sendMail(t, box, "ann@mail.example", "Subject: Hello\nContent-Type: text/html\n\n<p>Hello</p>\n")
+	} else {
+		s = newSite(t)
+	}
+	s.library()
+	s.hasEveryStep("tess@willow.example", "leo@mail.example")
+	s.update(func(tx *db.Tx) error {
+		_, err := tx.ExecContext(t.Context(), "UPDATE sessions SET stepped_at = created_at WHERE staff_id IN (SELECT staff_id FROM passkeys) OR client_id IN (SELECT client_id FROM passkeys)")
+		return err
+	})
+	if strings.HasPrefix(r.path, firstPasskeyPath) {
+		s.requires(true, true) // only who must and has none begins with a passkey
+	}
+	return s
+}
+
+// hasEveryStep gives people an authenticator app, recovery codes and a passkey.
+func (s *testSite) hasEveryStep(addresses ...string) {
+	s.t.Helper()
+	for _, address := range addresses {
+		s.hasStep(address)
+	}
+	s.update(func(tx *db.Tx) error {
+		for _, address := range addresses {
+			staffID, clientID, err := whoIs(tx, address)
+			if err != nil {
+				return err
+			}
+			key := db.Passkey{StaffID: staffID, ClientID: clientID, Credential: db.Credential{ID: []byte("of " + address)}, Name: "Phone"}
+			if err := tx.AddPasskey(&key); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// passkeyOf is the public id of a client's passkey; where they have none, one that nobody has.
+func (s *testSite) passkeyOf(client db.Client) (id string) {
+	s.t.Helper()
+	s.update(func(tx *db.Tx) error {
+		keys, err := tx.Passkeys(client.ID, 0)
+		if id = nobodys; len(keys) > 0 {
+			id = keys[0].PublicID
+		}
+		return err
+	})
+	return id
+}
+
+// nobodys is the id of nothing.
+const nobodys = "00000000-0000-4000-8000-000000000000"
+
 // target is one thing that a route can be asked about.
 type target struct {
 	name string
@@ -105,10 +186,16 @@ func targets(t *testing.T, path string) []target {
 		return []target{
 			fill("Toms-Ann", func(s *testSite) string { return s.Ann.PublicID }),
 			fill("Tesss-Leo", func(s *testSite) string { return s.Leo.PublicID }),
-			fill("nobodys", func(*testSite) string { return "00000000-0000-4000-8000-000000000000" }),
+			fill("nobodys", func(*testSite) string { return nobodys }),
 		}
 	case strings.HasPrefix(path, "/drafts/"):
-		return []target{fill("Olgas", func(s *testSite) string { return strings.TrimPrefix(s.olgasDraft(s.Ann), "/drafts/") })}
+		return []target{fill("Olgas", func(s *testSite) string {
+			draft := s.olgasDraft(s.Ann)
+			if strings.HasSuffix(path, "/sent") {
+				s.as("Olga").post(draft + "/send").wantTo(draft + "/sent")
+			}
+			return strings.TrimPrefix(draft, "/drafts/")
+		})}
 	case strings.HasPrefix(path, "/form-requests/"):
 		return []target{
 			fill("Mias-completed", func(s *testSite) string { return s.completed(s.Mia) }),
@@ -131,7 +218,10 @@ func targets(t *testing.T, path string) []target {
 		path := strings.Replace(path, ":kind", "invitation", 1)
 		return []target{{path, func(*testSite) string { return path }}}
 	case strings.HasPrefix(path, passkeysPath+"/"):
-		return []target{fill("nobodys", func(*testSite) string { return "00000000-0000-4000-8000-000000000000" })}
+		return []target{
+			fill("Leos", func(s *testSite) string { return s.passkeyOf(s.Leo) }),
+			fill("nobodys", func(*testSite) string { return nobodys }),
+		}
 	case path == "/logo/:hash":
 		return []target{{"/logo/none", func(*testSite) string { return "/logo/none" }}}
 	case path == "/link/:token":
@@ -147,7 +237,7 @@ func targets(t *testing.T, path string) []target {
 	return nil
 }
 
-// completed asks a client for the intake form, completes it and returns the request's public id.
+// completed asks a client for the intake form, completes it with something that somebody must look at, and returns the request's public id.
 func (s *testSite) completed(client db.Client) string {
 	s.t.Helper()
 	id := s.request(client)
@@ -156,7 +246,7 @@ func (s *testSite) completed(client db.Client) string {
 		if err != nil {
 			return err
 		}
-		return tx.CompleteFormRequest(r, db.FormResult{})
+		return tx.CompleteFormRequest(r, db.FormResult{SafetyConcern: true})
 	}); err != nil {
 		s.t.Fatal(err)
 	}
