@@ -67,7 +67,9 @@ func (tx *Tx) SweepLinks(before time.Time) (more bool, err error) {
 		AND NOT EXISTS (SELECT 1 FROM invitations i WHERE i.link_id = k.id) LIMIT ?)`, ms(before))
 }
 
-// SweepDevices forgets the browsers at which nobody was in since a time.
+// SweepDevices forgets the browsers at which nobody was in since a time, but for the last of each person: that they were in somewhere
+// is not forgotten.
 func (tx *Tx) SweepDevices(before time.Time) (more bool, err error) {
-	return tx.sweep("DELETE FROM devices WHERE rowid IN (SELECT rowid FROM devices WHERE seen_at < ? LIMIT ?)", ms(before))
+	return tx.sweep(`DELETE FROM devices WHERE rowid IN (SELECT d.rowid FROM devices d WHERE d.seen_at < ? AND EXISTS (SELECT 1 FROM devices l
+		WHERE (l.client_id = d.client_id OR l.staff_id = d.staff_id) AND (l.seen_at, l.rowid) > (d.seen_at, d.rowid)) LIMIT ?)`, ms(before))
 }

@@ -256,6 +256,11 @@ func (p *Practice) setPassword(tx *db.Tx, who *Actor, hash string, act db.Act, a
 		}
 		at.told = true
 	}
+	if act == passwordActs[db.LinkJoin] || act == passwordActs[db.LinkJoinStaff] {
+		if err := rememberFirst(tx, *who, at); err != nil {
+			return "", err
+		}
+	}
 	if err := tx.Audit(db.AuditEntry{StaffID: staffID, ByClient: clientID, ClientID: clientID, Act: act}); err != nil {
 		return "", err
 	}

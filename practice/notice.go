@@ -53,16 +53,49 @@ func (p *Practice) tell(tx *db.Tx, who Actor, what notice, at Browser) error {
 	return p.queue(tx, letter, db.Letter{Kind: kind, StaffID: staffID, ClientID: clientID})
 }
 
-// noteDevice remembers the browser at which a person is in, and tells them of one that they were never in at before. The first
-// of an account is told to nobody: it is where the password was chosen.
+// noteDevice remembers the browser at which a person is in, and tells them of one that isn't known, unless they were never in at any.
 func (p *Practice) noteDevice(tx *db.Tx, who Actor, at Browser) error {
 	if at.Device == "" {
 		return nil
 	}
 	clientID, staffID := who.ids()
-	known, others, err := tx.RememberDevice(clientID, staffID, at.Device)
-	if err != nil || known || !others || at.told {
+	seen, err := tx.DeviceSeen(clientID, staffID, at.Device)
+	if err != nil {
+		return err
+	}
+	before, err := tx.HasDevices(clientID, staffID)
+	if err != nil {
+		return err
+	}
+	known := tx.Now().Sub(seen) <= DeviceLife
+	if err := tx.RememberDevice(clientID, staffID, at.Device); err != nil || known || !before || at.told {
 		return err
 	}
 	return p.tell(tx, who, newDevice, at)
+}
+
+// rememberFirst remembers the browser at which a person chooses their first password, though they may be halfway in: whoever else comes
+// with that password comes from another.
+func rememberFirst(tx *db.Tx, who Actor, at Browser) error {
+	if at.Device == "" {
+		return nil
+	}
+	clientID, staffID := who.ids()
+	return tx.RememberDevice(clientID, staffID, at.Device)
+}
+
+// isFirst tells that nobody was in yet with an account, and that this is the browser where its password was chosen, or it was chosen at
+// none.
+func isFirst(tx *db.Tx, who Actor, at Browser) (bool, error) {
+	clientID, staffID := who.ids()
+	seen, err := tx.DeviceSeen(clientID, staffID, at.Device)
+	if err != nil {
+		return false, err
+	}
+	if seen.IsZero() {
+		others, err := tx.HasDevices(clientID, staffID)
+		return !others, err
+	}
+	was, err := tx.DidSince(clientID, staffID, signedIn, seen.Add(-time.Millisecond)) // a browser is remembered at the time of that entry
+	return !was, err
 }

@@ -10,6 +10,8 @@ import (
 	"anteroom/db"
 	"anteroom/practice"
 	"anteroom/practice/cast"
+
+	"github.com/pquerna/otp/totp"
 )
 
 // comesIn signs somebody in at a browser.
@@ -227,5 +229,86 @@ func TestNoticesAreBounded(t *testing.T) {
 	}
 	if n, want := noticesTo(t, c, c.Mia.ID, 0, db.LetterOwnAccount), len(practice.Notices())-1; n != want {
 		t.Errorf("%d letters tell of %d things", n, want)
+	}
+}
+
+// Nobody is told of the browser where they chose their first password; of every other they are, also before they ever took the second
+// step, and when they weren't in for a year.
+func TestWhoComesWithANewPasswordIsTold(t *testing.T) {
+	c := cast.New(t)
+	update(t, c, func(tx *db.Tx) error { return tx.RequireSecondStep(true, true) })
+	letters := func(id int64) [2]int {
+		return [2]int{noticesTo(t, c, id, 0, db.LetterOwnAccount), noticesTo(t, c, id, 0, db.LetterNewDevice)}
+	}
+	enrols := func(who practice.Actor, token, device string) {
+		t.Helper()
+		by, ok := who.Halfway()
+		if !ok {
+			t.Fatal("not halfway in")
+		}
+		e, err := c.Practice.FirstEnrolment(t.Context(), by, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		code, err := totp.GenerateCode(strings.ReplaceAll(e.Secret, "-", ""), c.Clock.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Practice.EnrolFirst(t.Context(), by, token, e.Sealed, code, practice.Browser{Device: device}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	joins := func() (practice.Actor, string) {
+		t.Helper()
+		token, who, err := c.Practice.ChoosePassword(t.Context(), invite(t, c), cast.Password, practice.Browser{Device: "Ann's"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return who, token
+	}
+	who, token := joins()
+	enrols(who, token, "Ann's")
+	if n := letters(c.Ann.ID); n != [2]int{} {
+		t.Errorf("Ann, who joined, has letters: %v", n)
+	}
+	c.Clock.Move(time.Hour)
+	update(t, c, func(tx *db.Tx) error { return tx.DropFactors(c.Ann.ID, 0) })
+	token, who, err := c.Practice.SignIn(t.Context(), "ann@mail.example", cast.Password, practice.Browser{Device: "Ann's"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	enrols(who, token, "Ann's")
+	if n := letters(c.Ann.ID); n != [2]int{1, 0} {
+		t.Errorf("set up anew, at a browser where she was in: %v", n)
+	}
+
+	// Somebody else has the password, and is faster with the second step.
+	c = cast.New(t)
+	update(t, c, func(tx *db.Tx) error { return tx.RequireSecondStep(true, true) })
+	joins()
+	token, who, err = c.Practice.SignIn(t.Context(), "ann@mail.example", cast.Password, practice.Browser{Device: "another"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	enrols(who, token, "another")
+	if n := letters(c.Ann.ID); n != [2]int{1, 0} {
+		t.Errorf("somebody else set up the second step: %v", n)
+	}
+
+	// All her browsers are forgotten.
+	c = cast.New(t)
+	comesIn(t, c, "mia@mail.example", "one", "")
+	c.Clock.Move(366 * 24 * time.Hour)
+	if err := c.Practice.Sweep(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	comesIn(t, c, "mia@mail.example", "two", "")
+	if n := letters(c.Mia.ID); n != [2]int{0, 1} {
+		t.Errorf("at another browser after a year: %v", n)
+	}
+	lettersLeave(t, c)
+	comesIn(t, c, "mia@mail.example", "one", "")
+	if n := letters(c.Mia.ID); n != [2]int{0, 2} {
+		t.Errorf("at the last one, after a year: %v", n)
 	}
 }

@@ -359,17 +359,17 @@ func (p *Practice) enrolApp(tx *db.Tx, who Actor, token, sealed, code string, at
 
 // enrolled notes that somebody set up a way to take the second step and proved it so: this session has taken the step, their
 // others end, and they are given recovery codes where they have none. A letter tells them, but for who comes in for the first
-// time ever, where they just chose their password. Whoever calls it wakes the outbox after the commit.
+// time ever, at the browser where they chose their password. Whoever calls it wakes the outbox after the commit.
 func (p *Practice) enrolled(tx *db.Tx, who Actor, token string, at Browser, act db.Act, how string) (e Enrolled, err error) {
 	if err := factorsChanged(tx, who, act); err != nil {
 		return e, err
 	}
 	clientID, staffID := who.ids()
-	before, err := tx.HasDevices(clientID, staffID)
+	first, err := isFirst(tx, who, at)
 	if err != nil {
 		return e, err
 	}
-	if before || !who.halfway {
+	if !first || !who.halfway {
 		if err := p.tell(tx, who, stepAdded, at); err != nil {
 			return e, err
 		}

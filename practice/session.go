@@ -179,12 +179,15 @@ func (p *Practice) renewed(tx *db.Tx, who Actor, token string, at Browser, stepp
 	return renewed, who, tx.Audit(entry)
 }
 
+// signedIn is the act of being in wholly.
+const signedIn db.Act = "signed in"
+
 // arrived notes that somebody is in wholly, and tells them of a browser that they weren't in at before.
 func (p *Practice) arrived(tx *db.Tx, who Actor, at Browser, how string) error {
 	if err := p.noteDevice(tx, who, at); err != nil {
 		return err
 	}
-	entry := who.entry("signed in")
+	entry := who.entry(signedIn)
 	entry.Detail = how
 	return tx.Audit(entry)
 }

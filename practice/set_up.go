@@ -120,7 +120,7 @@ func (p *Practice) CreateAdministrator(ctx context.Context, s SetUp) error {
 	})
 }
 
-// begin makes the organization and its first administrator, and signs them in.
+// begin makes the organization and its first administrator, and signs them in where they are at a browser.
 func (p *Practice) begin(ctx context.Context, s SetUp, at Browser) (session string, who Actor, err error) {
 	o := db.Organization{InvitationDays: 7, PortalWelcome: firstWelcome, PortalHelp: firstHelp, CrisisText: firstCrisis}
 	wrong := s.into(&o)
@@ -148,7 +148,10 @@ func (p *Practice) begin(ctx context.Context, s SetUp, at Browser) (session stri
 		if err := tx.Audit(db.AuditEntry{StaffID: id, Act: "set up the organization"}); err != nil {
 			return err
 		}
-		if who.staff.member, err = tx.StaffByID(id); err != nil {
+		if who.staff.member, err = tx.StaffByID(id); err != nil || at == (Browser{}) {
+			return err
+		}
+		if err := rememberFirst(tx, who, at); err != nil {
 			return err
 		}
 		session, err = p.enter(tx, &who, at)

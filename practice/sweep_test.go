@@ -45,8 +45,9 @@ var growth = map[string]struct {
 
 	"sessions": {fill: "INSERT INTO sessions (id, public_id, staff_id, created_at, seen_at, confirmed_at) SELECT CAST('x'||i AS BLOB), 'x'||i, 1, ?1, ?1, ?1 FROM n"},
 	"attempts": {fill: "INSERT INTO attempts (key, at) SELECT CAST('x'||i AS BLOB), ?1 FROM n"},
-	"devices":  {fill: "INSERT INTO devices (id, staff_id, seen_at) SELECT CAST('x'||i AS BLOB), 1, ?1 FROM n"},
-	"imports":  {fill: "INSERT INTO imports (author_id, public_id, file_name, sealed, key_id, created_at) SELECT id, 'x'||id, 'x', x'78', 'x', ?1 FROM staff_members WHERE ?1"},
+	"devices": {fill: "INSERT INTO devices (id, staff_id, seen_at) SELECT CAST('x'||i AS BLOB), 1, ?1 FROM n",
+		left: 1}, // the last of each person
+	"imports": {fill: "INSERT INTO imports (author_id, public_id, file_name, sealed, key_id, created_at) SELECT id, 'x'||id, 'x', x'78', 'x', ?1 FROM staff_members WHERE ?1"},
 	"email_addresses": {fill: "INSERT INTO email_addresses (canonical, email, client_id, pending, asked_at, ends_at) SELECT 'x'||id, 'x', id, 1, ?1, ?1 + 1000 FROM clients",
 		left: -1}, // those that are in use
 	"client_touches": {fill: "INSERT INTO client_touches (client_id) SELECT i FROM n WHERE ?1", left: 1},
