@@ -72,7 +72,6 @@ func (tx *Tx) FactorUse() (u FactorUse, err error) {
 // Authenticator is an app that shows a code for every half minute.
 type Authenticator struct {
 	Secret    []byte
-	LastStep  int64 // the half minute of the last code taken
 	CreatedAt time.Time
 }
 
@@ -94,8 +93,8 @@ func whose(clientID, staffID int64) []string {
 func (tx *Tx) Authenticator(clientID, staffID int64) (a Authenticator, err error) {
 	var sealed []byte
 	var keyID string
-	err = tx.row("SELECT sealed, key_id, last_step, created_at FROM authenticators WHERE client_id = ? OR staff_id = ?", orNull(clientID), orNull(staffID)).
-		Scan(&sealed, &keyID, &a.LastStep, timeScan{&a.CreatedAt})
+	err = tx.row("SELECT sealed, key_id, created_at FROM authenticators WHERE client_id = ? OR staff_id = ?", orNull(clientID), orNull(staffID)).
+		Scan(&sealed, &keyID, timeScan{&a.CreatedAt})
 	if err != nil {
 		return a, named(err)
 	}

@@ -153,10 +153,10 @@ func (tx *Tx) AddAttempt(key string) error {
 	return err
 }
 
-// Attempts counts the failed guesses since a time, and tells when the last one was. Those that a clock dated too late don't count.
-func (tx *Tx) Attempts(key string, since time.Time) (n int, last time.Time, err error) {
-	err = tx.row("SELECT count(*), max(at) FROM attempts WHERE key = ? AND at > ? AND at <= ?", tx.attemptKey(key), ms(since), ms(tx.now)).Scan(&n, timeScan{&last})
-	return n, last, err
+// Attempts counts the failed guesses since a time. Those that a clock dated too late don't count.
+func (tx *Tx) Attempts(key string, since time.Time) (n int, err error) {
+	err = tx.row("SELECT count(*) FROM attempts WHERE key = ? AND at > ? AND at <= ?", tx.attemptKey(key), ms(since), ms(tx.now)).Scan(&n)
+	return n, err
 }
 
 // ClearAttempts forgets the failed guesses against an account, once its owner signed in or chose a new password.

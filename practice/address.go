@@ -80,7 +80,7 @@ func (p *Practice) AskForAddress(ctx context.Context, by Client, address, passwo
 			return err
 		}
 		asked := "asked for another address " + c.PublicID
-		if n, _, err := tx.Attempts(asked, tx.Now().Add(-askWindow)); err != nil {
+		if n, err := tx.Attempts(asked, tx.Now().Add(-askWindow)); err != nil {
 			return err
 		} else if n >= asksForAddress {
 			return Invalid{"email": "You asked for a few addresses already. Wait an hour, or call us."}

@@ -207,7 +207,7 @@ func badLinkFrom(network string) string { return "bad link " + network }
 
 // badLinksLeft refuses a network from which too many links came that nobody sent; Invalid for field.
 func badLinksLeft(tx *db.Tx, network, field string) error {
-	n, _, err := tx.Attempts(badLinkFrom(network), tx.Now().Add(-badLinksWindow))
+	n, err := tx.Attempts(badLinkFrom(network), tx.Now().Add(-badLinksWindow))
 	if err == nil && n >= badLinks {
 		err = Invalid{field: "Too many links that don't work came from your network. Wait 15 minutes and try again."}
 	}
@@ -316,7 +316,7 @@ func (p *Practice) ask(ctx context.Context, network string, find func(*db.Tx) (A
 		if err != nil {
 			return err
 		}
-		byNetwork, _, err := tx.Attempts(place, tx.Now().Add(-askWindow))
+		byNetwork, err := tx.Attempts(place, tx.Now().Add(-askWindow))
 		if err != nil || byNetwork >= asksByNetwork {
 			return err
 		}

@@ -163,7 +163,7 @@ func (p *Practice) provePasskey(ctx context.Context, who Actor, purpose, token, 
 // who's own. An answer that isn't taken is counted against the network and noted as failed; refused is what is said of it.
 func (p *Practice) takePasskey(tx *db.Tx, who Actor, purpose, sealed, answer string, failed db.Act, at Browser) (owner Actor, refused, err error) {
 	place := "network " + at.Network
-	n, _, err := tx.Attempts(place, tx.Now().Add(-guessWindow))
+	n, err := tx.Attempts(place, tx.Now().Add(-guessWindow))
 	if err == nil && n >= guessesByNetwork {
 		err = passkeyTooMany
 	}

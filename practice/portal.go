@@ -98,7 +98,7 @@ func (p *Practice) OpenForm(ctx context.Context, by Client, id string) (r FormRe
 			}
 		}
 		sitting := "form " + r.PublicID + ": " + string(act)
-		if n, _, err := tx.Attempts(sitting, tx.Now().Add(-formSitting)); err != nil || n > 0 {
+		if n, err := tx.Attempts(sitting, tx.Now().Add(-formSitting)); err != nil || n > 0 {
 			return err
 		}
 		return errors.Join(tx.AddAttempt(sitting), tx.Audit(r.entry(act, by)))

@@ -223,7 +223,7 @@ func codeCounters(who Actor, kind, network string) []counter {
 // codesLeft is how many wrong codes were counted lately under the first of some counters; Invalid when it is too many under any.
 func codesLeft(tx *db.Tx, counters []counter) (first int, err error) {
 	for i, c := range counters {
-		n, _, err := tx.Attempts(c.key, tx.Now().Add(-guessWindow))
+		n, err := tx.Attempts(c.key, tx.Now().Add(-guessWindow))
 		if err == nil && n >= c.most {
 			err = Invalid{"code": "Too many wrong codes. Wait 15 minutes and try again."}
 		}

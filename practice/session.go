@@ -102,7 +102,7 @@ func (p *Practice) SignIn(ctx context.Context, address, password string, at Brow
 // proved it, when they came very often from this network just now; ErrPortalOff, which is noted, for a client while the portal is closed.
 func whyKeptOut(tx *db.Tx, who Actor, at Browser, field string) (why, err error) {
 	signedIn := "signed in " + who.ID() + " from " + at.Network // so that whoever has the password locks nobody out elsewhere
-	n, _, err := tx.Attempts(signedIn, tx.Now().Add(-guessWindow))
+	n, err := tx.Attempts(signedIn, tx.Now().Add(-guessWindow))
 	if err != nil {
 		return nil, err
 	}
@@ -232,11 +232,11 @@ func login(tx *db.Tx, email db.Email) (who Actor, hash string, err error) {
 
 func guessesLeft(tx *db.Tx, account, place string) error {
 	since := tx.Now().Add(-guessWindow)
-	byAccount, _, err := tx.Attempts(account, since)
+	byAccount, err := tx.Attempts(account, since)
 	if err != nil {
 		return err
 	}
-	byNetwork, _, err := tx.Attempts(place, since)
+	byNetwork, err := tx.Attempts(place, since)
 	if err != nil {
 		return err
 	}
@@ -334,7 +334,7 @@ func (p *Practice) NoteRefusal(ctx context.Context, who Actor, asked string) err
 
 // noteFew writes an entry down, unless so many of its kind were in the last hour: then it says so, once.
 func noteFew(tx *db.Tx, kind string, e db.AuditEntry, enough db.Act) error {
-	n, _, err := tx.Attempts(kind, tx.Now().Add(-askWindow))
+	n, err := tx.Attempts(kind, tx.Now().Add(-askWindow))
 	if err != nil || n > refusalsNoted {
 		return err
 	}

@@ -156,7 +156,7 @@ func (p *Practice) ChangePassword(ctx context.Context, by Person, token, current
 	hash := p.hash(password) // outside the transaction, for it takes long
 	changes := "password changes of " + who.ID()
 	err = p.db.Update(ctx, func(tx *db.Tx) error {
-		if n, _, err := tx.Attempts(changes, tx.Now().Add(-askWindow)); err != nil {
+		if n, err := tx.Attempts(changes, tx.Now().Add(-askWindow)); err != nil {
 			return err
 		} else if n >= changesAnHour {
 			return Invalid{"password": "You changed your password very often just now. Wait an hour."}

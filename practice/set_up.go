@@ -71,7 +71,7 @@ func (p *Practice) SetUp(ctx context.Context, code string, at Browser, s SetUp) 
 		} else if !errors.Is(err, ErrNotFound) {
 			return err
 		}
-		n, _, err := tx.Attempts(place, tx.Now().Add(-codeWindow))
+		n, err := tx.Attempts(place, tx.Now().Add(-codeWindow))
 		if err == nil && n >= codesByNetwork {
 			return Invalid{"code": "Too many wrong codes. Wait 15 minutes and try again."}
 		}

@@ -68,7 +68,7 @@ const hidStrangers db.Act = "wrote down no more of what strangers try for a quar
 // the same.
 func noteStranger(tx *db.Tx, act db.Act, detail string) error {
 	const noted = "strangers noted"
-	n, _, err := tx.Attempts(noted, tx.Now().Add(-guessWindow))
+	n, err := tx.Attempts(noted, tx.Now().Add(-guessWindow))
 	switch {
 	case err != nil:
 		return err
