@@ -35,7 +35,7 @@ func auditedFolder(t *testing.T) (folder, head string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i := range 7 {
+	for i := range 8 {
 		if err := database.Update(t.Context(), func(tx *db.Tx) error {
 			return tx.Audit(db.AuditEntry{StaffID: 1, Act: "opened the record", ClientID: int64(i + 1)})
 		}); err != nil {
