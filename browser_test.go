@@ -165,8 +165,9 @@ func (s *server) stop(signal syscall.Signal) {
 			s.t.Errorf("asked to stop, the program ended with %v", err)
 		}
 	case <-time.After(patience):
-		s.t.Error("the program does not stop")
-		s.cmd.Process.Kill()
+		s.cmd.Process.Signal(syscall.SIGQUIT) // it says what it waits for
+		<-s.exited
+		s.t.Errorf("the program does not stop:\n%s", s.log.tail(400))
 	}
 }
 
