@@ -58,12 +58,16 @@ type door struct {
 	room    chan struct{}
 	guests  crowd
 	refusal string
+
+	mu     sync.Mutex
+	silent map[*visitor]bool // who has asked for nothing yet; nil once the door is closed
+
 	refused int // since the log said so
 	logged  time.Time
 }
 
 func (s *Site) door(l net.Listener) *door {
-	return &door{Listener: l, site: s, room: make(chan struct{}, maxConnections), guests: crowd{of: map[string]int{}}, refusal: s.refusal()}
+	return &door{Listener: l, site: s, room: make(chan struct{}, maxConnections), guests: crowd{of: map[string]int{}}, refusal: s.refusal(), silent: map[*visitor]bool{}}
 }
 
 // refusal is the whole answer to a connection for which there is no room.
@@ -87,13 +91,46 @@ func (d *door) Accept() (net.Conn, error) {
 			return nil, err
 		}
 		if leave, ok := d.enter(conn); ok {
-			return &visitor{Conn: conn, leave: leave}, nil
+			return d.welcome(conn, leave), nil
 		}
 		d.note()
 		conn.SetDeadline(time.Now().Add(time.Second))
 		conn.Write([]byte(d.refusal)) // fits what the system keeps of a new connection: it doesn't wait
 		conn.Close()
 	}
+}
+
+// Close lets nobody in any more, and sends away who has asked for nothing: browsers connect before they need to, and the server takes that
+// for a request on its way and would wait for it.
+func (d *door) Close() error {
+	err := d.Listener.Close()
+	d.mu.Lock()
+	silent := d.silent
+	d.silent = nil
+	d.mu.Unlock()
+	for v := range silent {
+		v.Conn.Close() // the server, which reads from it, closes the visitor
+	}
+	return err
+}
+
+func (d *door) welcome(conn net.Conn, leave func()) *visitor {
+	v := &visitor{Conn: conn, door: d, leave: leave}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.silent == nil {
+		conn.Close()
+	} else {
+		d.silent[v] = true
+	}
+	return v
+}
+
+// heard notes that a visitor asks for something, or is gone.
+func (d *door) heard(v *visitor) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.silent, v)
 }
 
 // enter finds room for a connection; leave gives it back.
@@ -130,12 +167,22 @@ func (d *door) note() {
 // visitor is a connection that gives its place back when it closes.
 type visitor struct {
 	net.Conn
+	door  *door
 	leave func()
 	once  sync.Once
+	first sync.Once
+}
+
+func (v *visitor) Read(b []byte) (int, error) {
+	n, err := v.Conn.Read(b)
+	if n > 0 {
+		v.first.Do(func() { v.door.heard(v) })
+	}
+	return n, err
 }
 
 func (v *visitor) Close() error {
-	v.once.Do(v.leave)
+	v.once.Do(func() { v.door.heard(v); v.leave() })
 	return v.Conn.Close()
 }
 

@@ -208,6 +208,26 @@ func TestOneNetworkBehindAProxyLeavesRoomForOthers(t *testing.T) {
 	s.eventually("slow requests", under("192.0.2.1"))
 }
 
+// A browser that connected and has asked for nothing doesn't keep the program from stopping.
+func TestNobodyWhoIsSilentIsWaitedFor(t *testing.T) {
+	s := newSite(t)
+	addr := s.listen()
+	silent := connect(t, "127.0.0.1", addr)
+	asks := connect(t, "127.0.0.1", addr) // connects later: the server has taken the silent one on too
+	if _, err := io.WriteString(asks, askHealth); err != nil {
+		t.Fatal(err)
+	}
+	answered(t, asks)
+	if err := s.App().ShutdownWithTimeout(10 * time.Second); err != nil {
+		t.Error("waited in vain:", err)
+	}
+	for _, conn := range []net.Conn{silent, asks} {
+		if n, err := conn.Read(make([]byte, 1)); n > 0 || err != io.EOF {
+			t.Error(n, err)
+		}
+	}
+}
+
 func TestTheServerIsBusy(t *testing.T) {
 	s := newSite(t)
 	c := s.app.AcquireCtx(&fasthttp.RequestCtx{})
